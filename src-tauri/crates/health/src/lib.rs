@@ -1,0 +1,34 @@
+//! The judgement: from results to statuses, incidents, causes and uptime.
+//!
+//! Pure: no clock, no I/O, no async. Time comes in with each result, so an
+//! hour of outages is judged in microseconds and every rule is testable.
+
+mod event;
+mod flap;
+mod fleet;
+mod graph;
+mod id;
+mod incident;
+mod judge;
+mod result;
+mod sketch;
+mod status;
+mod summary;
+mod thresholds;
+mod time;
+mod uptime;
+
+pub use event::{Event, Notice, NoticeKind};
+pub use flap::{FlapDetector, Flapping};
+pub use fleet::{Fleet, Member, Pause, Saved, ServiceState};
+pub use graph::{DependencyGraph, Link, UnknownDependency};
+pub use id::{InvalidId, ServiceId};
+pub use incident::{Incident, IncidentChange, IncidentDetector, IncidentId};
+pub use judge::{Judge, JudgePolicy, Verdict};
+pub use result::{CheckResult, Metadata, Observation};
+pub use sketch::{InvalidSketch, LatencySketch};
+pub use status::{Overall, ServiceStatus, Status};
+pub use summary::Summary;
+pub use thresholds::{Preset, Thresholds, Tier};
+pub use time::{Millis, Timestamp, humanize, round_to};
+pub use uptime::{Availability, Counts, Hold, Objective, Spent};

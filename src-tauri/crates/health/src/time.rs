@@ -1,0 +1,106 @@
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A length of time in milliseconds. Negative when a clock was set back.
+pub type Millis = i64;
+
+/// A moment: milliseconds since the Unix epoch, UTC.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ts_rs::TS,
+)]
+#[serde(transparent)]
+#[ts(type = "number", export_to = "bindings.ts")]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// From epoch seconds, to the nearest millisecond.
+    #[allow(clippy::cast_possible_truncation)] // `as` saturates, which is what a hostile input deserves
+    pub fn from_seconds(seconds: f64) -> Self {
+        Self((seconds * 1000.0).round() as i64)
+    }
+
+    /// Epoch seconds.
+    pub fn as_seconds(self) -> f64 {
+        self.0 as f64 / 1000.0
+    }
+
+    /// Time from `earlier` to here; negative when `earlier` is later.
+    pub const fn since(self, earlier: Self) -> Millis {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl Add<Millis> for Timestamp {
+    type Output = Self;
+    fn add(self, ms: Millis) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+}
+
+impl Sub<Millis> for Timestamp {
+    type Output = Self;
+    fn sub(self, ms: Millis) -> Self {
+        Self(self.0.saturating_sub(ms))
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+    fn add(self, duration: Duration) -> Self {
+        self + Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
+    }
+}
+
+/// A duration for people, its two largest units: `4 min 12 s`, `3 h 41 min`.
+pub fn humanize(ms: Millis) -> String {
+    let seconds = (ms.max(0) + 500) / 1000;
+    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
+    let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
+    let parts = match (days, hours, minutes) {
+        (0, 0, 0) => [(rest, "s"), (0, "")],
+        (0, 0, _) => [(minutes, "min"), (rest, "s")],
+        (0, _, _) => [(hours, "h"), (minutes, "min")],
+        _ => [(days, "d"), (hours, "h")],
+    };
+    let [(first, unit), second] = parts;
+    match second {
+        (0, _) => format!("{first} {unit}"),
+        (more, smaller) => format!("{first} {unit} {more} {smaller}"),
+    }
+}
+
+/// `value` to `digits` decimals, exact ties to even as the decimal expansion
+/// has them (0.25 -> 0.2), so that reports agree to the digit.
+pub fn round_to(value: f64, digits: usize) -> f64 {
+    format!("{value:.digits$}").parse().unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_as_the_decimals_say() {
+        assert!((round_to(0.25, 1) - 0.2).abs() < f64::EPSILON);
+        assert!((round_to(0.35, 1) - 0.3).abs() < f64::EPSILON);
+        assert!((round_to(50.515_463_9, 4) - 50.5155).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn durations_have_two_units_at_most() {
+        let texts = [0, 999, 12_000, 60_000, 252_000, 13_260_000, 90_000_000, -5].map(humanize);
+        assert_eq!(
+            texts,
+            ["0 s", "1 s", "12 s", "1 min", "4 min 12 s", "3 h 41 min", "1 d 1 h", "0 s"]
+        );
+    }
+
+    #[test]
+    fn a_timestamp_survives_seconds() {
+        let at = Timestamp::from_seconds(1_760_000_000.123);
+        assert_eq!(at, Timestamp(1_760_000_000_123));
+        assert!((at.as_seconds() - 1_760_000_000.123).abs() < 1e-6);
+    }
+}
