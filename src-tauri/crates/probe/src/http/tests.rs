@@ -1,0 +1,811 @@
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use super::*;
+
+/// Long enough to never be reached by what answers.
+const PATIENT: Duration = Duration::from_secs(30);
+/// For what never answers.
+const SHORT: Duration = Duration::from_millis(300);
+
+/// A server on a free loopback port that treats every connection the same. It
+/// ends with the test.
+struct Server {
+    port: u16,
+    accepting: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+impl Server {
+    async fn new<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let accepting = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream));
+            }
+        });
+        Self { port, accepting }
+    }
+
+    /// Reads a request, writes `response` as it is, and closes.
+    async fn answering(response: impl Into<Vec<u8>>) -> Self {
+        let response = Arc::new(response.into());
+        Self::new(move |mut stream| {
+            let response = response.clone();
+            async move {
+                read_request(&mut stream).await;
+                // The client may have had enough before all is written.
+                let _ = stream.write_all(&response).await;
+            }
+        })
+        .await
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port)
+    }
+}
+
+/// The request up to its body: `GET / HTTP/1.1`, then a line a header.
+async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Vec<String> {
+    let mut lines = BufReader::new(stream).lines();
+    let mut request = Vec::new();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if line.is_empty() {
+            break;
+        }
+        request.push(line);
+    }
+    request
+}
+
+fn response(status: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn http(values: &Value) -> HttpProbe {
+    trusting(values, &[])
+}
+
+fn trusting(values: &Value, roots: &[CertificateDer<'static>]) -> HttpProbe {
+    HttpProbe::new(values.as_object().expect("a table"), roots).expect("valid")
+}
+
+/// Checks `server` with further keys.
+async fn check(server: &Server, keys: Value) -> Observation {
+    http(&with_url(&server.url(), keys)).check(PATIENT).await
+}
+
+fn with_url(url: &str, mut keys: Value) -> Value {
+    keys["url"] = url.into();
+    keys
+}
+
+fn failed(message: impl Into<String>) -> Result<String, String> {
+    Err(message.into())
+}
+
+#[tokio::test]
+async fn a_good_response() {
+    let server = Server::answering(response("200 OK", "fine")).await;
+    let seen = check(&server, json!({"expect_text": "fine"})).await;
+    assert_eq!(seen.outcome, Ok("200 OK".to_owned()));
+    assert!(seen.response_time.is_some());
+    assert_eq!(seen.address, Some(Ipv4Addr::LOCALHOST.into()));
+    let metadata: Vec<_> = seen
+        .metadata
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
+    assert_eq!(
+        metadata,
+        [
+            ("body_bytes", "4"),
+            ("content_type", "text/plain"),
+            ("http_status", "200"),
+            ("http_version", "HTTP/1.1"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_is_sent() {
+    let (sent, mut requests) = mpsc::unbounded_channel();
+    let server = Server::new(move |mut stream| {
+        let sent = sent.clone();
+        async move {
+            let mut request = read_request(&mut stream).await;
+            request.sort();
+            sent.send(request).expect("the test listens");
+            stream
+                .write_all(response("204 No Content", "").as_bytes())
+                .await
+                .expect("sent");
+        }
+    })
+    .await;
+    let url = format!("http://user:secret@127.0.0.1:{}/path?q=1#part", server.port);
+    let keys = json!({"method": "PUT", "body": "12345", "headers": {"X-Key": "ü"}});
+    let seen = http(&with_url(&url, keys)).check(PATIENT).await;
+    assert_eq!(seen.outcome, Ok("204 No Content".to_owned()));
+    let request = requests.recv().await.expect("a request");
+    assert_eq!(
+        request,
+        [
+            "PUT /path?q=1 HTTP/1.1".to_owned(),
+            "accept: */*".to_owned(),
+            "authorization: Basic dXNlcjpzZWNyZXQ=".to_owned(),
+            "content-length: 5".to_owned(),
+            format!("host: 127.0.0.1:{}", server.port),
+            concat!("user-agent: Pilotlight/", env!("CARGO_PKG_VERSION")).to_owned(),
+            "x-key: ü".to_owned(),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_refused_connection() {
+    let server = Server::answering("").await;
+    let (url, port) = (server.url(), server.port);
+    server.accepting.abort();
+    // The port is closed once the task is gone, not when it is told to go.
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+        .await
+        .is_ok()
+    {
+        tokio::task::yield_now().await;
+    }
+    let seen = http(&json!({"url": url})).check(PATIENT).await;
+    assert_eq!(
+        seen.outcome,
+        failed(format!("connection refused (127.0.0.1:{port})"))
+    );
+    assert_eq!(seen.response_time, None);
+    assert_eq!(seen.address, Some(Ipv4Addr::LOCALHOST.into()));
+}
+
+#[tokio::test]
+async fn a_name_that_cannot_be() {
+    // Longer than a label may be, so no name server is asked.
+    let host = format!("{}.invalid", "x".repeat(70));
+    let seen = http(&json!({"url": format!("http://{host}/")}))
+        .check(PATIENT)
+        .await;
+    let message = seen.outcome.expect_err("no such host");
+    assert!(message.contains(&host), "{message}");
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers() {
+    let server = Server::new(|mut stream| async move {
+        read_request(&mut stream).await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let seen = http(&json!({"url": server.url()})).check(SHORT).await;
+    let message = "timed out after 300 ms, waiting for the response";
+    assert_eq!(seen.outcome, failed(message));
+    assert_eq!(seen.response_time, None);
+}
+
+#[tokio::test]
+async fn a_server_that_never_begins_tls() {
+    let server = Server::new(|stream| async move {
+        let _open = stream;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let url = format!("https://127.0.0.1:{}/", server.port);
+    let seen = http(&json!({"url": url, "verify_tls": false}))
+        .check(SHORT)
+        .await;
+    assert_eq!(
+        seen.outcome,
+        failed("timed out after 300 ms, in the TLS handshake")
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends() {
+    let server = Server::new(|mut stream| async move {
+        read_request(&mut stream).await;
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\n\r\n")
+            .await
+            .expect("sent");
+        while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
+    })
+    .await;
+    assert_eq!(
+        check(&server, json!({})).await.outcome,
+        Ok("200 OK".to_owned())
+    );
+    assert_eq!(
+        check(&server, json!({"expect_text": "xx"})).await.outcome,
+        Ok("200 OK".to_owned())
+    );
+    for (keys, message) in [
+        (
+            json!({"expect_text": "y"}),
+            "expected text \"y\" not found in the first 1 MiB",
+        ),
+        (
+            json!({"expect_regex": "^y"}),
+            "expected pattern /^y/ not found in the first 1 MiB",
+        ),
+        (
+            json!({"expect_json": [{"path": "$.a", "exists": true}]}),
+            "the response is larger than 1 MiB, too large for expect_json",
+        ),
+    ] {
+        let seen = check(&server, keys).await;
+        assert_eq!(seen.outcome, failed(message));
+        assert_eq!(seen.metadata["body_bytes"], "1048576");
+        assert!(seen.response_time.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_stalls() {
+    let server = Server::new(|mut stream| async move {
+        read_request(&mut stream).await;
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+            .await
+            .expect("sent");
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let values = with_url(&server.url(), json!({"expect_text": "whole"}));
+    let seen = http(&values).check(SHORT).await;
+    assert_eq!(
+        seen.outcome,
+        failed("timed out after 300 ms, reading the response")
+    );
+    assert_eq!(seen.metadata["http_status"], "200");
+}
+
+#[tokio::test]
+async fn headers_that_never_end() {
+    let server = Server::new(|mut stream| async move {
+        read_request(&mut stream).await;
+        let mut sent = stream.write_all(b"HTTP/1.1 200 OK\r\nX: ").await;
+        while sent.is_ok() {
+            sent = stream.write_all(&[b'x'; 4096]).await;
+        }
+    })
+    .await;
+    let message = format!(
+        "the answer of 127.0.0.1:{} is not valid HTTP: message head is too large",
+        server.port
+    );
+    assert_eq!(check(&server, json!({})).await.outcome, failed(message));
+}
+
+#[tokio::test]
+async fn connections_that_break() {
+    let closing = Server::new(|mut stream| async move {
+        read_request(&mut stream).await;
+    })
+    .await;
+    let message = format!(
+        "connection closed by 127.0.0.1:{}, waiting for the response",
+        closing.port
+    );
+    assert_eq!(check(&closing, json!({})).await.outcome, failed(message));
+
+    let resetting = Server::new(|mut stream| async move {
+        read_request(&mut stream).await;
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+            .await
+            .expect("sent");
+        stream.set_zero_linger().expect("a socket");
+    })
+    .await;
+    let seen = check(&resetting, json!({"expect_text": "whole"})).await;
+    let message = format!(
+        "connection reset by 127.0.0.1:{}, reading the response",
+        resetting.port
+    );
+    assert_eq!(seen.outcome, failed(message));
+
+    let cut = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf").await;
+    let seen = check(&cut, json!({"expect_text": "half"})).await;
+    let message = format!(
+        "connection closed by 127.0.0.1:{}, reading the response",
+        cut.port
+    );
+    assert_eq!(seen.outcome, failed(message));
+    assert_eq!(seen.response_time, None);
+}
+
+#[tokio::test]
+async fn answers_that_are_not_http() {
+    for garbage in [
+        "SSH-2.0-OpenSSH_9.6\r\n",
+        "\0\0\0\u{1b}[31m\r\n\r\n",
+        "HTTP/1.1 999999 X\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        "HTTP/9.9 200 OK\r\n\r\n",
+    ] {
+        let server = Server::answering(garbage).await;
+        let message = check(&server, json!({})).await.outcome.expect_err(garbage);
+        let start = format!(
+            "the answer of 127.0.0.1:{} is not valid HTTP: ",
+            server.port
+        );
+        assert!(message.starts_with(&start), "{garbage:?}: {message}");
+    }
+    let server = Server::answering(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot a size\r\n\u{1b}",
+    )
+    .await;
+    let message = check(&server, json!({"expect_text": "x"}))
+        .await
+        .outcome
+        .expect_err("garbage");
+    assert!(message.ends_with(", reading the response"), "{message}");
+    assert!(!message.contains(char::is_control), "{message:?}");
+}
+
+#[tokio::test]
+async fn statuses() {
+    let server = Server::answering(response("503 All is well", "")).await;
+    let seen = check(&server, json!({})).await;
+    assert_eq!(
+        seen.outcome,
+        failed("expected status 200-299, got 503 Service Unavailable")
+    );
+    assert!(seen.response_time.is_some());
+    let seen = check(&server, json!({"expect_status": [200, "300-399"]})).await;
+    assert_eq!(
+        seen.outcome,
+        failed("expected status 200, 300-399, got 503 Service Unavailable")
+    );
+    let seen = check(&server, json!({"expect_status": ["500-599"]})).await;
+    assert_eq!(seen.outcome, Ok("503 Service Unavailable".to_owned()));
+
+    let odd = Server::answering(response("799 Odd", "")).await;
+    assert_eq!(
+        check(&odd, json!({})).await.outcome,
+        failed("expected status 200-299, got 799")
+    );
+}
+
+#[tokio::test]
+async fn text_and_patterns() {
+    let server = Server::answering(response("200 OK", "state: ok\nü")).await;
+    for (keys, expected) in [
+        (
+            json!({"expect_text": "ok\u{0}"}),
+            failed("expected text \"ok\\u{0}\" not found"),
+        ),
+        (
+            json!({"expect_text": "OK"}),
+            failed("expected text \"OK\" not found"),
+        ),
+        (json!({"expect_text": "ü"}), Ok("200 OK".to_owned())),
+        (
+            json!({"expect_regex": "^state: (ok|fine)\n"}),
+            Ok("200 OK".to_owned()),
+        ),
+        (
+            json!({"expect_regex": "^ok"}),
+            failed("expected pattern /^ok/ not found"),
+        ),
+        (
+            json!({"expect_text": "ok", "expect_regex": "bad"}),
+            failed("expected pattern /bad/ not found"),
+        ),
+    ] {
+        assert_eq!(check(&server, keys).await.outcome, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_utf8() {
+    let mut bytes = b"HTTP/1.1 200 OK\r\nContent-Type: \xff\xfe\x80\r\n\r\n".to_vec();
+    bytes.extend(b"\xff\xfeok\xc3");
+    let server = Server::answering(bytes).await;
+    let seen = check(&server, json!({"expect_text": "ok"})).await;
+    assert_eq!(seen.outcome, Ok("200 OK".to_owned()));
+    assert_eq!(seen.metadata["content_type"], "\u{fffd}\u{fffd}\u{fffd}");
+    let seen = check(
+        &server,
+        json!({"expect_json": [{"path": "$", "exists": true}]}),
+    )
+    .await;
+    assert_eq!(
+        seen.outcome,
+        failed("the response is not JSON: expected value at line 1 column 1")
+    );
+}
+
+#[tokio::test]
+async fn json() {
+    let server = Server::answering(response(
+        "200 OK",
+        r#"{"status": "degraded", "up": [1, 2]}"#,
+    ))
+    .await;
+    for (assertion, expected) in [
+        (
+            json!({"path": "$.status", "equals": "degraded"}),
+            Ok("200 OK".to_owned()),
+        ),
+        (
+            json!({"path": "$.status", "equals": "ok"}),
+            failed("expected $.status to equal \"ok\", got \"degraded\""),
+        ),
+        (
+            json!({"path": "$.gone", "equals": "ok"}),
+            failed("$.gone is missing"),
+        ),
+        (
+            json!({"path": "$.gone", "exists": false}),
+            Ok("200 OK".to_owned()),
+        ),
+        (
+            json!({"path": "$.up[*]", "less_than": 2}),
+            failed("expected $.up[*] to be less than 2, got 2"),
+        ),
+    ] {
+        let seen = check(&server, json!({"expect_json": [assertion]})).await;
+        assert_eq!(seen.outcome, expected);
+    }
+    let deep = Server::answering(response("200 OK", &"[".repeat(500_000))).await;
+    let seen = check(
+        &deep,
+        json!({"expect_json": [{"path": "$", "exists": true}]}),
+    )
+    .await;
+    assert_eq!(
+        seen.outcome,
+        failed("the response is not JSON: recursion limit exceeded at line 1 column 128")
+    );
+}
+
+fn redirect(status: u16, location: &str) -> String {
+    format!("HTTP/1.1 {status} X\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
+}
+
+#[tokio::test]
+async fn redirects_that_never_end() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let server = Server::new({
+        let asked = asked.clone();
+        move |mut stream| {
+            let number = asked.fetch_add(1, Ordering::Relaxed);
+            async move {
+                read_request(&mut stream).await;
+                let answer = redirect(302, &format!("/{number}"));
+                stream.write_all(answer.as_bytes()).await.expect("sent");
+            }
+        }
+    })
+    .await;
+    let seen = check(&server, json!({})).await;
+    assert_eq!(seen.outcome, failed("too many redirects (more than 5)"));
+    assert_eq!(asked.load(Ordering::Relaxed), 6);
+    let seen = check(&server, json!({"max_redirects": 0})).await;
+    assert_eq!(
+        seen.outcome,
+        failed("expected status 200-299, got 302 Found")
+    );
+    let seen = check(&server, json!({"expect_status": [302]})).await;
+    assert_eq!(seen.outcome, Ok("302 Found".to_owned()));
+}
+
+#[tokio::test]
+async fn redirects_elsewhere() {
+    let (sent, mut requests) = mpsc::unbounded_channel();
+    let goal = Server::new(move |mut stream| {
+        let sent = sent.clone();
+        async move {
+            sent.send(read_request(&mut stream).await)
+                .expect("the test listens");
+            stream
+                .write_all(response("200 OK", "").as_bytes())
+                .await
+                .expect("sent");
+        }
+    })
+    .await;
+    let location = format!(
+        "http://chosen:by-server@127.0.0.1:{}/goal?token=1#x",
+        goal.port
+    );
+    for (status, method, body) in [
+        (301, "GET", false),
+        (303, "GET", false),
+        (307, "POST", true),
+        (308, "POST", true),
+    ] {
+        let server = Server::answering(redirect(status, &location)).await;
+        let keys = json!({
+            "url": format!("http://user:secret@127.0.0.1:{}/", server.port),
+            "method": "POST",
+            "body": "12345",
+            "headers": {"X-Api-Key": "secret"},
+        });
+        let seen = http(&keys).check(PATIENT).await;
+        assert_eq!(seen.outcome, Ok("200 OK".to_owned()));
+        assert_eq!(seen.metadata["redirects"], "1");
+        let shown = format!("http://127.0.0.1:{}/goal?…", goal.port);
+        assert_eq!(seen.metadata["redirected_to"], shown);
+        let request = requests.recv().await.expect("a request");
+        assert_eq!(request[0], format!("{method} /goal?token=1 HTTP/1.1"));
+        assert_eq!(request.contains(&"content-length: 5".to_owned()), body);
+        let secret =
+            |line: &String| line.starts_with("x-api-key") || line.starts_with("authorization");
+        assert!(!request.iter().any(secret), "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn redirects_to_nowhere() {
+    for (location, message) in [
+        (
+            "ftp://example.com/x?y",
+            "redirected to ftp://example.com/x?…, which is not HTTP",
+        ),
+        (
+            "http://",
+            "redirected to something that is not a URL: empty host",
+        ),
+        (
+            "http://[",
+            "redirected to something that is not a URL: invalid IPv6 address",
+        ),
+    ] {
+        let server = Server::answering(redirect(302, location)).await;
+        assert_eq!(check(&server, json!({})).await.outcome, failed(message));
+    }
+    let server = Server::answering("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n").await;
+    let seen = check(&server, json!({})).await;
+    assert_eq!(
+        seen.outcome,
+        failed("expected status 200-299, got 302 Found")
+    );
+    for location in [
+        "\u{7f}",
+        "//",
+        "http://a:b:c",
+        "https:////\\",
+        "http://%00/",
+        &"x".repeat(100_000),
+    ] {
+        let server = Server::answering(redirect(302, location)).await;
+        let message = check(&server, json!({})).await.outcome.expect_err(location);
+        assert!(
+            message.chars().count() < 500 && !message.contains(char::is_control),
+            "{message:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn connections_are_new_unless_reuse_is_asked_for() {
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let server = Server::new({
+        let accepted = accepted.clone();
+        move |mut stream| {
+            accepted.fetch_add(1, Ordering::Relaxed);
+            async move {
+                while !read_request(&mut stream).await.is_empty() {
+                    if stream
+                        .write_all(response("200 OK", "x").as_bytes())
+                        .await
+                        .is_err()
+                    {
+                        break;
+                    }
+                }
+            }
+        }
+    })
+    .await;
+    for (keys, connections) in [(json!({}), 3), (json!({"reuse_connection": true}), 1)] {
+        accepted.store(0, Ordering::Relaxed);
+        let probe = http(&with_url(&server.url(), keys));
+        for _ in 0..3 {
+            assert_eq!(probe.check(PATIENT).await.outcome, Ok("200 OK".to_owned()));
+        }
+        assert_eq!(accepted.load(Ordering::Relaxed), connections);
+    }
+}
+
+/// Signs certificates, and is trusted by whoever is given its `root`.
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let issuer = CertifiedIssuer::self_signed(params, key).expect("a certificate");
+        Self { issuer }
+    }
+
+    fn root(&self) -> CertificateDer<'static> {
+        self.issuer.der().clone()
+    }
+
+    async fn serve(&self, params: CertificateParams) -> Server {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        serve_tls(certificate.der().clone(), &key).await
+    }
+}
+
+async fn serve_tls(certificate: CertificateDer<'static>, key: &KeyPair) -> Server {
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config =
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .expect("a certificate");
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    Server::new(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                read_request(&mut stream).await;
+                answer(&mut stream).await;
+            }
+        }
+    })
+    .await
+}
+
+async fn answer(stream: &mut (impl AsyncWrite + Unpin)) {
+    stream
+        .write_all(response("200 OK", "secure").as_bytes())
+        .await
+        .expect("sent");
+    stream.shutdown().await.expect("closed");
+}
+
+fn certificate_for(name: &str) -> CertificateParams {
+    CertificateParams::new(vec![name.to_owned()]).expect("a name")
+}
+
+async fn check_tls(server: &Server, roots: &[CertificateDer<'static>], keys: Value) -> Observation {
+    let url = format!("https://localhost:{}/", server.port);
+    trusting(&with_url(&url, keys), roots).check(PATIENT).await
+}
+
+#[tokio::test]
+async fn a_good_certificate() {
+    let authority = Authority::new("Authority");
+    let server = authority.serve(certificate_for("localhost")).await;
+    let seen = check_tls(
+        &server,
+        &[authority.root()],
+        json!({"expect_text": "secure"}),
+    )
+    .await;
+    assert_eq!(seen.outcome, Ok("200 OK".to_owned()));
+    let days: i64 = seen.metadata["certificate_days_left"]
+        .parse()
+        .expect("a number");
+    assert!(days > 365_000, "{days}");
+}
+
+#[tokio::test]
+async fn bad_certificates() {
+    let authority = Authority::new("Authority");
+    let stranger = Authority::new("Stranger");
+    let mut expired = certificate_for("localhost");
+    expired.not_before = date_time_ymd(2000, 1, 1);
+    expired.not_after = date_time_ymd(2001, 1, 1);
+    let mut early = certificate_for("localhost");
+    early.not_before = date_time_ymd(4000, 1, 1);
+    let other = certificate_for("other.example.com");
+    for (server, start) in [
+        (authority.serve(expired).await, "certificate expired 9"),
+        (
+            authority.serve(early).await,
+            "certificate becomes valid in 7",
+        ),
+        (
+            authority.serve(other).await,
+            "certificate is for other.example.com, not localhost",
+        ),
+        (
+            stranger.serve(certificate_for("localhost")).await,
+            "certificate is from an unknown issuer",
+        ),
+    ] {
+        let seen = check_tls(&server, &[authority.root()], json!({})).await;
+        let message = seen.outcome.expect_err(start);
+        assert!(message.starts_with(start), "{message}");
+        assert_eq!(seen.response_time, None);
+        assert!(seen.metadata.contains_key("certificate_days_left"));
+        let seen = check_tls(&server, &[authority.root()], json!({"verify_tls": false})).await;
+        assert_eq!(seen.outcome, Ok("200 OK".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn certificates_that_vouch_for_themselves() {
+    let mut authority = certificate_for("localhost");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    for params in [certificate_for("localhost"), authority] {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let server = serve_tls(certificate.der().clone(), &key).await;
+        let seen = check_tls(&server, &[Authority::new("Authority").root()], json!({})).await;
+        assert_eq!(seen.outcome, failed("certificate is self-signed"));
+    }
+}
+
+#[tokio::test]
+async fn servers_that_do_not_speak_tls() {
+    let server = Server::answering("HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    let seen = check_tls(&server, &[Authority::new("Authority").root()], json!({})).await;
+    let message = seen.outcome.expect_err("no TLS");
+    assert!(message.ends_with("did not answer in TLS"), "{message}");
+
+    let closing = Server::new(|mut stream| async move {
+        let mut hello = [0; 5];
+        stream.read_exact(&mut hello).await.expect("a hello");
+    })
+    .await;
+    let seen = check_tls(&closing, &[Authority::new("Authority").root()], json!({})).await;
+    let message = seen.outcome.expect_err("no TLS");
+    assert!(message.ends_with(", in the TLS handshake"), "{message}");
+}
+
+#[test]
+fn the_target_has_no_secrets() {
+    let probe = http(&json!({"url": "https://user:secret@API.example.com/health?token=secret#x"}));
+    assert_eq!(probe.target(), "https://api.example.com/health?…");
+    assert_eq!(probe.host(), "api.example.com");
+    let probe = http(&json!({"url": "http://[::1]:8080"}));
+    assert_eq!(probe.target(), "http://[::1]:8080/");
+    assert_eq!(probe.host(), "::1");
+}
+
+#[test]
+fn head_has_no_body_to_expect_anything_of() {
+    let values = json!({"url": "http://a/", "method": "HEAD", "expect_regex": "x"});
+    let mistakes = HttpProbe::new(values.as_object().expect("a table"), &[])
+        .err()
+        .expect("a mistake");
+    assert_eq!(mistakes[0].message, "a HEAD request gets no body");
+    assert_eq!(mistakes[0].path, [Step::Key("expect_regex".to_owned())]);
+}

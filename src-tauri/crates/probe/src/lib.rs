@@ -1,0 +1,98 @@
+//! One file per kind of check: do it once, report what was observed.
+//!
+//! A kind declares its keys as [`Field`]s. That one table validates
+//! config.toml, makes the form in the settings and documents the kind. Adding
+//! a kind is one file and one line in [`kinds!`].
+
+mod duration;
+mod field;
+mod http;
+mod json;
+mod net;
+mod tcp;
+mod text;
+mod trace;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use health::{Observation, Thresholds};
+
+pub use duration::{InvalidDuration, parse_duration};
+pub use field::{Field, FieldError, FieldType, Step, Values, check_fields};
+
+/// A check that is ready to be done, any number of times.
+pub trait Probe: Send + Sync {
+    /// Does it once. Never fails: errors and timeouts are observations. Ends
+    /// within `timeout`, and then says what it was waiting for.
+    fn check(&self, timeout: Duration) -> Pin<Box<dyn Future<Output = Observation> + Send + '_>>;
+
+    /// What is checked, for people: `https://api.example.com/health`,
+    /// `db.internal:5432`. Without credentials.
+    fn target(&self) -> String;
+
+    /// The host whose load and reachability the check shares with others.
+    fn host(&self) -> &str;
+}
+
+macro_rules! kinds {
+    ($($variant:ident = $name:literal in $module:ident),+ $(,)?) => {
+        /// A kind of check.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Kind {
+            $(#[doc = concat!("`check = \"", $name, "\"`")] $variant),+
+        }
+
+        impl Kind {
+            /// Every kind, most used first.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The name in config.toml.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// The name for people.
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$variant => $module::LABEL),+ }
+            }
+
+            /// One line saying what the kind does.
+            pub const fn help(self) -> &'static str {
+                match self { $(Self::$variant => $module::HELP),+ }
+            }
+
+            /// Its own keys, in the order a form shows them.
+            pub const fn fields(self) -> &'static [Field] {
+                match self { $(Self::$variant => $module::FIELDS),+ }
+            }
+
+            /// The thresholds where neither a preset nor a key sets them.
+            pub const fn thresholds(self) -> Thresholds {
+                match self { $(Self::$variant => $module::THRESHOLDS),+ }
+            }
+
+            /// Makes the probe from the kind's own keys, secrets resolved.
+            ///
+            /// # Errors
+            /// Every mistake in `values`: missing keys, wrong types, values
+            /// out of range. Unknown keys are the caller's to report.
+            pub fn probe(self, values: &Values) -> Result<Box<dyn Probe>, Vec<FieldError>> {
+                match self { $(Self::$variant => $module::probe(values)),+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    Http = "http" in http,
+    Tcp = "tcp" in tcp,
+}
+
+impl Kind {
+    /// The kind with that name in config.toml.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
+    }
+}

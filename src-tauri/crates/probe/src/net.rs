@@ -1,0 +1,272 @@
+//! What every kind of check does with the network: look a host up, connect,
+//! and say in plain words what went wrong.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use dns_lookup::{LookupError, LookupErrorKind};
+use tokio::net::TcpStream;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::sleep;
+
+use crate::text::clean;
+use crate::trace::{Failure, Phase, Trace};
+
+/// How long an attempt to connect goes on alone before the next address is
+/// tried beside it (RFC 8305, section 8).
+const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
+
+/// `db.internal:5432`, `[::1]:5432`.
+pub(crate) fn endpoint(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
+
+/// Whether `host` (without brackets) is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let name = host.trim_end_matches('.');
+    if let Ok(address) = name.parse::<IpAddr>() {
+        return address.to_canonical().is_loopback();
+    }
+    let name = name.to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+/// Why a host has no addresses, in plain words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum LookupFailure {
+    #[error("no such host: {0}")]
+    NoSuchHost(String),
+    #[error("cannot look up {0}: the name server does not answer or fails")]
+    NoAnswer(String),
+    #[error("cannot look up {host}: {reason}")]
+    Other { host: String, reason: String },
+}
+
+impl LookupFailure {
+    fn new(host: &str, error: LookupError) -> Self {
+        let host = clean(host);
+        match error.kind() {
+            LookupErrorKind::NoName | LookupErrorKind::NoData => Self::NoSuchHost(host),
+            LookupErrorKind::Again | LookupErrorKind::Fail => Self::NoAnswer(host),
+            LookupErrorKind::Badflags
+            | LookupErrorKind::Family
+            | LookupErrorKind::Socktype
+            | LookupErrorKind::Service
+            | LookupErrorKind::Memory
+            | LookupErrorKind::System
+            | LookupErrorKind::Unknown
+            | LookupErrorKind::IO => Self::Other {
+                host,
+                reason: clean(&io::Error::from(error).to_string()),
+            },
+        }
+    }
+}
+
+/// The addresses of `host` as this machine sees them, best first and families
+/// taking turns, so that a dead IPv6 delays IPv4 by one attempt only.
+pub(crate) async fn look_up(host: &str) -> Result<Vec<IpAddr>, LookupFailure> {
+    if let Ok(address) = host.parse() {
+        return Ok(vec![address]);
+    }
+    let name = host.to_owned();
+    let found =
+        spawn_blocking(move || dns_lookup::lookup_host(&name).map(Iterator::collect::<Vec<_>>))
+            .await
+            .unwrap_or_else(|stopped| Err(io::Error::other(stopped).into()));
+    match found {
+        Ok(addresses) if addresses.is_empty() => Err(LookupFailure::NoSuchHost(clean(host))),
+        Ok(addresses) => Ok(take_turns(addresses)),
+        Err(error) => Err(LookupFailure::new(host, error)),
+    }
+}
+
+fn take_turns(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+    let best = addresses.first().is_some_and(IpAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) = addresses
+        .into_iter()
+        .partition(|address| address.is_ipv6() == best);
+    let turns = first.len().max(second.len());
+    (0..turns)
+        .flat_map(|turn| [first.get(turn), second.get(turn)])
+        .flatten()
+        .copied()
+        .collect()
+}
+
+/// Connects to `host`, which may have several addresses: the first one to
+/// accept is used.
+pub(crate) async fn connect(trace: &Trace, host: &str, port: u16) -> Result<TcpStream, Failure> {
+    trace.enter(Phase::LookingUp(host.to_owned()));
+    let addresses = look_up(host)
+        .await
+        .map_err(|failure| Failure::NoAnswer(failure.to_string()))?;
+    trace.connect_to(&addresses, name_endpoint(&addresses, host, port));
+    let targets = addresses.into_iter().map(|ip| SocketAddr::new(ip, port));
+    let stream = first_to_accept(targets)
+        .await
+        .map_err(|error| Failure::NoAnswer(describe_io(&error, &trace.endpoint())))?;
+    trace.connected(stream.peer_addr().ok());
+    Ok(stream)
+}
+
+/// `host` and `port` for people: by the address where there is only one, else
+/// by name.
+pub(crate) fn name_endpoint(addresses: &[IpAddr], host: &str, port: u16) -> String {
+    match addresses {
+        [address] => SocketAddr::new(*address, port).to_string(),
+        _ => endpoint(host, port),
+    }
+}
+
+async fn first_to_accept(
+    targets: impl ExactSizeIterator<Item = SocketAddr>,
+) -> io::Result<TcpStream> {
+    let mut targets = targets;
+    let mut attempts = JoinSet::new();
+    let mut first_error = None;
+    loop {
+        if let Some(target) = targets.next() {
+            attempts.spawn(TcpStream::connect(target));
+        }
+        tokio::select! {
+            ended = attempts.join_next() => match ended {
+                Some(Ok(Ok(stream))) => return Ok(stream),
+                Some(Ok(Err(error))) => { first_error.get_or_insert(error); }
+                Some(Err(stopped)) => { first_error.get_or_insert(io::Error::other(stopped)); }
+                None => return Err(first_error.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into())),
+            },
+            () = sleep(NEXT_ADDRESS_AFTER), if targets.len() > 0 => {}
+        }
+    }
+}
+
+/// What went wrong on the way to `endpoint`, in plain words.
+pub(crate) fn describe_io(error: &io::Error, endpoint: &str) -> String {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::ConnectionRefused => format!("connection refused ({endpoint})"),
+        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => {
+            format!("connection reset by {endpoint}")
+        }
+        Kind::UnexpectedEof => format!("connection closed by {endpoint}"),
+        Kind::TimedOut => format!("connection timed out ({endpoint})"),
+        Kind::HostUnreachable => format!("host unreachable ({endpoint})"),
+        Kind::NetworkUnreachable => format!("network unreachable ({endpoint})"),
+        Kind::NetworkDown => format!("network down ({endpoint})"),
+        Kind::PermissionDenied => format!("connection not permitted ({endpoint})"),
+        _ => format!("{} ({endpoint})", clean(&error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn families_take_turns() {
+        let ips = |texts: &[&str]| -> Vec<IpAddr> {
+            texts
+                .iter()
+                .map(|text| text.parse().expect("an address"))
+                .collect()
+        };
+        let sorted = ips(&["::1", "::2", "::3", "10.0.0.1"]);
+        assert_eq!(take_turns(sorted), ips(&["::1", "10.0.0.1", "::2", "::3"]));
+        let sorted = ips(&["10.0.0.1", "::1", "10.0.0.2"]);
+        assert_eq!(take_turns(sorted), ips(&["10.0.0.1", "::1", "10.0.0.2"]));
+        assert_eq!(take_turns(Vec::new()), Vec::<IpAddr>::new());
+    }
+
+    #[test]
+    fn endpoints_for_people() {
+        assert_eq!(endpoint("db", 5432), "db:5432");
+        assert_eq!(endpoint("::1", 5432), "[::1]:5432");
+    }
+
+    #[test]
+    fn this_machine_is_known_by_all_its_names() {
+        for host in [
+            "localhost",
+            "LOCALHOST.",
+            "a.localhost",
+            "127.0.0.1",
+            "127.9.9.9",
+            "::1",
+            "::ffff:127.0.0.1",
+        ] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "localhost.example.com",
+            "mylocalhost",
+            "10.0.0.1",
+            "::2",
+            "",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn errors_in_plain_words() {
+        use io::ErrorKind as Kind;
+        for (kind, message) in [
+            (Kind::ConnectionRefused, "connection refused (x:1)"),
+            (Kind::ConnectionReset, "connection reset by x:1"),
+            (Kind::UnexpectedEof, "connection closed by x:1"),
+            (Kind::TimedOut, "connection timed out (x:1)"),
+            (Kind::HostUnreachable, "host unreachable (x:1)"),
+            (Kind::NetworkUnreachable, "network unreachable (x:1)"),
+        ] {
+            assert_eq!(describe_io(&kind.into(), "x:1"), message);
+        }
+        assert_eq!(describe_io(&io::Error::other("odd\n"), "x:1"), "odd (x:1)");
+    }
+
+    #[test]
+    fn lookups_fail_in_plain_words() {
+        let failure = |code| LookupFailure::new("db.internal", LookupError::new(code)).to_string();
+        if cfg!(target_os = "linux") {
+            assert_eq!(failure(-2), "no such host: db.internal");
+            assert_eq!(
+                failure(-3),
+                "cannot look up db.internal: the name server does not answer or fails"
+            );
+        }
+        let other = LookupFailure::new("db.internal", io::Error::other("odd").into());
+        assert_eq!(other.to_string(), "cannot look up db.internal: odd");
+    }
+
+    #[tokio::test]
+    async fn a_dead_address_does_not_stop_the_next() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("a free port");
+        let alive = listener.local_addr().expect("bound");
+        let dead = {
+            let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+                .await
+                .expect("a free port");
+            closed.local_addr().expect("bound")
+        };
+        let stream = first_to_accept([dead, alive].into_iter())
+            .await
+            .expect("connected");
+        assert_eq!(stream.peer_addr().expect("connected"), alive);
+        let refused = first_to_accept([dead, dead].into_iter())
+            .await
+            .expect_err("refused");
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        assert!(first_to_accept(std::iter::empty()).await.is_err());
+    }
+}

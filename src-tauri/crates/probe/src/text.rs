@@ -1,0 +1,54 @@
+//! Text from elsewhere, made fit for one line on a screen.
+
+const MAX_CHARS: usize = 200;
+
+/// `text` with everything that is not printable escaped, cut to 200
+/// characters. For all that a server or a file sent, before it gets into a
+/// message.
+pub(crate) fn clean(text: &str) -> String {
+    let mut cleaned = String::new();
+    let mut chars = 0;
+    for c in text.trim().chars() {
+        let shown = if is_deceptive(c) {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        };
+        chars += shown.chars().count();
+        if chars > MAX_CHARS {
+            cleaned.push('…');
+            break;
+        }
+        cleaned.push_str(&shown);
+    }
+    cleaned
+}
+
+/// Control characters, and those that reorder or hide the text around them.
+fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_printable_is_escaped() {
+        assert_eq!(clean(" grün \n"), "grün");
+        assert_eq!(clean("a\nb\tc\u{1b}[31m"), "a\\nb\\tc\\u{1b}[31m");
+        assert_eq!(clean("safe\u{202e}exe"), "safe\\u{202e}exe");
+    }
+
+    #[test]
+    fn long_text_is_cut() {
+        let cut = clean(&"é".repeat(100_000));
+        assert_eq!(cut.chars().count(), MAX_CHARS + 1);
+        assert!(cut.ends_with('…'));
+        assert!(clean(&"\u{0}".repeat(100_000)).chars().count() <= MAX_CHARS + 1);
+        assert_eq!(clean(&"x".repeat(MAX_CHARS)).len(), MAX_CHARS);
+    }
+}
