@@ -1,0 +1,27 @@
+//! The history: results, incidents and what the app has to remember, in one
+//! SQLite file.
+//!
+//! One thread writes ([`Writer`]), in batches; read-only connections answer
+//! every question about the past ([`Reader`]). Results are kept raw for a
+//! while, and from the first moment on as rollups that add up: quarters of an
+//! hour, later calendar days.
+
+mod history;
+mod ledger;
+mod open;
+mod reader;
+mod rollup;
+mod texts;
+mod upkeep;
+mod writer;
+mod zone;
+
+pub use history::{History, Options};
+pub use open::{OpenError, Recovered};
+pub use reader::{
+    Bar, Day, Figures, LatencyPoint, LatencySeries, NoData, Period, Range, ReadError, Reader, Span,
+    SpanKind, Uptime, UptimeFigures, UptimeRecord,
+};
+pub use upkeep::Keep;
+pub use writer::{Problem, Writer};
+pub use zone::Zone;
