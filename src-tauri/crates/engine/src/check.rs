@@ -1,0 +1,198 @@
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use health::{CheckResult, Metadata, Observation, ServiceId, Timestamp};
+use tokio::task::{Id, JoinSet};
+
+use crate::clock::Clock;
+use crate::target::Target;
+
+/// How many checks may be under way at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// In all.
+    pub in_flight: usize,
+    /// Of one host.
+    pub per_host: usize,
+}
+
+impl From<&config::Settings> for Limits {
+    fn from(settings: &config::Settings) -> Self {
+        let at_least_one = |n: u32| usize::try_from(n).unwrap_or(usize::MAX).max(1);
+        Self {
+            in_flight: at_least_one(settings.max_in_flight),
+            per_host: at_least_one(settings.max_per_host),
+        }
+    }
+}
+
+/// One check that came back.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub id: ServiceId,
+    pub result: CheckResult,
+    pub address: Option<IpAddr>,
+}
+
+/// The checks under way and those that wait for their turn, within the
+/// [`Limits`]. A service is never checked twice at once.
+pub(crate) struct Checks {
+    limits: Limits,
+    clock: Clock,
+    running: JoinSet<Finished>,
+    tasks: BTreeMap<Id, (Target, Timestamp)>,
+    per_host: BTreeMap<String, usize>,
+    waiting: VecDeque<Target>,
+    /// Who is under way or waits.
+    busy: BTreeSet<ServiceId>,
+}
+
+impl Checks {
+    pub fn new(limits: Limits, clock: Clock) -> Self {
+        Self {
+            limits,
+            clock,
+            running: JoinSet::new(),
+            tasks: BTreeMap::new(),
+            per_host: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            busy: BTreeSet::new(),
+        }
+    }
+
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.start_waiting();
+    }
+
+    /// Checks the target now, or as soon as the limits allow.
+    pub fn start(&mut self, target: &Target) {
+        if !self.busy.insert(target.id().clone()) {
+            return;
+        }
+        if self.has_room_for(target) {
+            self.spawn(target.clone());
+        } else {
+            self.waiting.push_back(target.clone());
+        }
+    }
+
+    /// The next check that comes back; pending for ever while none is under way.
+    pub async fn next(&mut self) -> Finished {
+        loop {
+            let Some(joined) = self.running.join_next_with_id().await else {
+                std::future::pending::<()>().await;
+                continue;
+            };
+            let id = joined.as_ref().map_or_else(tokio::task::JoinError::id, |(id, _)| *id);
+            let Some((target, at)) = self.release(id) else { continue };
+            match joined {
+                Ok((_, finished)) => return finished,
+                Err(error) if error.is_panic() => {
+                    return crashed(&target, at, error.into_panic().as_ref());
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.busy.is_empty()
+    }
+
+    /// Drops everything under way: its results would mean nothing.
+    pub fn abandon(&mut self) {
+        self.running.abort_all();
+        self.tasks.clear();
+        self.per_host.clear();
+        self.waiting.clear();
+        self.busy.clear();
+    }
+
+    fn release(&mut self, id: Id) -> Option<(Target, Timestamp)> {
+        let (target, at) = self.tasks.remove(&id)?;
+        self.busy.remove(target.id());
+        if let Some(count) = self.per_host.get_mut(target.probe.host()) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_host.remove(target.probe.host());
+            }
+        }
+        self.start_waiting();
+        Some((target, at))
+    }
+
+    fn start_waiting(&mut self) {
+        for target in std::mem::take(&mut self.waiting) {
+            if self.has_room_for(&target) {
+                self.spawn(target);
+            } else {
+                self.waiting.push_back(target);
+            }
+        }
+    }
+
+    fn has_room_for(&self, target: &Target) -> bool {
+        let of_host = self.per_host.get(target.probe.host()).copied().unwrap_or(0);
+        self.tasks.len() < self.limits.in_flight && of_host < self.limits.per_host
+    }
+
+    fn spawn(&mut self, target: Target) {
+        *self.per_host.entry(target.probe.host().to_owned()).or_insert(0) += 1;
+        let at = self.clock.now();
+        let handle = self.running.spawn(check(target.clone(), at));
+        self.tasks.insert(handle.id(), (target, at));
+    }
+}
+
+/// A probe keeps its time-out itself, and says what it waited for; one that
+/// does not is ended this much later.
+const OVERDUE: Duration = Duration::from_secs(2);
+
+async fn check(target: Target, at: Timestamp) -> Finished {
+    let timeout = target.thresholds.timeout;
+    let observation = tokio::time::timeout(timeout + OVERDUE, target.probe.check(timeout))
+        .await
+        .unwrap_or_else(|_| failure(format!("timed out after {} s", timeout.as_secs_f64())));
+    finished(&target, at, observation)
+}
+
+fn crashed(target: &Target, at: Timestamp, panic: &(dyn Any + Send)) -> Finished {
+    let reason = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no reason given");
+    tracing::error!(service = %target.id(), reason, "a check crashed");
+    finished(target, at, failure(format!("the check itself crashed, please report it: {reason}")))
+}
+
+fn failure(message: String) -> Observation {
+    Observation { response_time: None, outcome: Err(message), address: None, metadata: Metadata::new() }
+}
+
+fn finished(target: &Target, at: Timestamp, observation: Observation) -> Finished {
+    let address = observation.address;
+    let mut result = CheckResult::judge(at, observation, &target.thresholds);
+    let redact = |text: &mut String| *text = target.secrets.redact(text).into_owned();
+    redact(&mut result.message);
+    result.metadata.values_mut().for_each(redact);
+    Finished { id: target.id().clone(), result, address }
+}
+
+/// Checks every target once, as many at a time as `limits` allow. In the
+/// order of `targets`.
+pub async fn check_once(targets: &[Target], limits: Limits, clock: Clock) -> Vec<(ServiceId, CheckResult)> {
+    let mut checks = Checks::new(limits, clock);
+    for target in targets {
+        checks.start(target);
+    }
+    let mut results = BTreeMap::new();
+    while !checks.is_idle() {
+        let finished = checks.next().await;
+        results.insert(finished.id, finished.result);
+    }
+    targets.iter().filter_map(|target| results.remove_entry(target.id())).collect()
+}
