@@ -1,0 +1,156 @@
+use engine::Clock;
+use health::{Objective, humanize};
+use history::{Day, ReadError, Reader, UptimeRecord, Zone};
+use serde::Serialize;
+
+use super::parse_id;
+use crate::failure::Failure;
+use crate::output::local_date_time;
+use crate::places::Places;
+use crate::session::load_config;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// The uptime record of a service.
+pub(super) fn sla(places: &Places, id: &str, days: u32, utc: bool, json: bool) -> Result<(), Failure> {
+    let id = parse_id(id)?;
+    let objective = objective(places, id.as_str());
+    let record = open(places)?
+        .uptime(&id, days, &zone(utc), Clock::system().now(), objective)
+        .map_err(unreadable)?;
+    if json {
+        return print_json(&record);
+    }
+    let figures = match record {
+        UptimeRecord::NoData(_) => {
+            println!("No data of `{id}` in the last {days} days.");
+            return Ok(());
+        }
+        UptimeRecord::Figures(figures) => figures,
+    };
+    let percent = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.4} %"));
+    let verdict = if figures.sla_met { "met" } else { "missed" };
+    println!("{id}, last {days} days");
+    println!("  availability     {}  (by time)", percent(figures.availability_time_pct));
+    println!("                   {:.4} %  (by checks)", figures.availability_pct);
+    println!("  uptime           {:.4} %  (healthy checks)", figures.uptime_pct);
+    println!("  objective        {} %  {verdict}", figures.target_pct);
+    println!("  downtime         {}", spent(figures.downtime_s));
+    println!("  error budget     {} left", percent(figures.error_budget_left_pct));
+    println!("  observed         {}", spent(figures.observed_s));
+    println!(
+        "  checks           {}: {} healthy, {} degraded, {} unhealthy",
+        figures.total_checks, figures.healthy, figures.degraded, figures.unhealthy
+    );
+    Ok(())
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
+fn spent(seconds: f64) -> String {
+    humanize((seconds * 1000.0) as i64)
+}
+
+/// One row a day, newest first.
+pub(super) fn daily(places: &Places, id: &str, days: u32, utc: bool, json: bool) -> Result<(), Failure> {
+    let id = parse_id(id)?;
+    let rows =
+        open(places)?.daily(&id, days, &zone(utc), Clock::system().now()).map_err(unreadable)?;
+    if json {
+        return print_json(&rows);
+    }
+    println!("{:<10}  {:>9}  {:>10}  {:>10}  {:>8}", "date", "uptime", "average", "p95", "checks");
+    for Day { date, uptime_pct, avg_response_ms, p95_response_ms, checks, .. } in rows {
+        let show = |value: Option<f64>, unit: &str, digits: usize| {
+            value.map_or_else(|| "-".to_owned(), |v| format!("{v:.digits$} {unit}"))
+        };
+        println!(
+            "{date:<10}  {:>9}  {:>10}  {:>10}  {checks:>8}",
+            show(uptime_pct, "%", 2),
+            show(avg_response_ms, "ms", 1),
+            show(p95_response_ms, "ms", 1)
+        );
+    }
+    Ok(())
+}
+
+/// One incident as `incidents --json` prints it.
+#[derive(Serialize)]
+struct IncidentRow {
+    id: i64,
+    service: String,
+    started_at: f64,
+    detected_at: f64,
+    resolved_at: Option<f64>,
+    duration_min: f64,
+    checks_failed: u64,
+    caused_by: Option<String>,
+    message: String,
+}
+
+/// Incidents with their cause and duration, newest first.
+pub(super) fn incidents(places: &Places, days: u32, json: bool) -> Result<(), Failure> {
+    let now = Clock::system().now();
+    let incidents =
+        open(places)?.incidents_since(now - i64::from(days) * DAY_MS).map_err(unreadable)?;
+    if json {
+        let rows: Vec<_> = incidents
+            .iter()
+            .map(|incident| IncidentRow {
+                id: incident.id,
+                service: incident.service.to_string(),
+                started_at: incident.started_at.as_seconds(),
+                detected_at: incident.detected_at.as_seconds(),
+                resolved_at: incident.resolved_at.map(health::Timestamp::as_seconds),
+                duration_min: health::round_to(incident.duration(now) as f64 / 60_000.0, 1),
+                checks_failed: incident.checks_failed,
+                caused_by: incident.caused_by.as_ref().map(ToString::to_string),
+                message: incident.first_failure.message.clone(),
+            })
+            .collect();
+        return print_json(&rows);
+    }
+    if incidents.is_empty() {
+        println!("No incidents in the last {days} days.");
+    }
+    for incident in &incidents {
+        let lasted = humanize(incident.duration(now));
+        let state = if incident.resolved_at.is_some() { "" } else { " so far" };
+        let cause = incident.caused_by.as_ref().map(|c| format!("  caused by {c}")).unwrap_or_default();
+        println!(
+            "{}  {}  {lasted}{state}  {}{cause}",
+            local_date_time(incident.started_at),
+            incident.service,
+            incident.first_failure.message
+        );
+    }
+    Ok(())
+}
+
+/// The history as it is; that there is none yet is an empty one.
+fn open(places: &Places) -> Result<Reader, Failure> {
+    Ok(Reader::open(&places.data_dir)?)
+}
+
+fn unreadable(error: ReadError) -> Failure {
+    Failure::usage(format!("the history cannot be read: {error}"), "check the disk and the data folder")
+}
+
+fn zone(utc: bool) -> Zone {
+    if utc { Zone::utc() } else { Zone::local() }
+}
+
+/// The service's own objective where there is a config that knows it.
+fn objective(places: &Places, id: &str) -> Objective {
+    load_config(&places.config)
+        .ok()
+        .and_then(|loaded| {
+            let service = loaded.config.services.into_iter().find(|s| s.id.as_str() == id)?;
+            Objective::new(service.slo_pct)
+        })
+        .unwrap_or_default()
+}
+
+fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    println!("{}", serde_json::to_string(value).unwrap_or_default());
+    Ok(())
+}

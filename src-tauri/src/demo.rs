@@ -1,0 +1,66 @@
+//! The demo: real servers on loopback in the shape of a small shop, a script
+//! that lets them slow down, flap and fail, and a throw-away data folder.
+
+mod server;
+mod table;
+mod world;
+
+use std::io::IsTerminal;
+
+use engine::Surroundings;
+use tempfile::TempDir;
+
+use crate::failure::Failure;
+use crate::output;
+use crate::places::Places;
+use crate::runtime;
+use crate::session::Session;
+use crate::signals::interrupted;
+use world::World;
+
+/// A running demo: ends when it is dropped.
+pub(crate) struct Demo {
+    /// Its own config and data folder.
+    pub places: Places,
+    _world: World,
+    _folder: TempDir,
+}
+
+impl Demo {
+    /// Starts the servers and the script.
+    ///
+    /// # Errors
+    /// When there is no port or no temporary folder to be had.
+    pub async fn start() -> Result<Self, Failure> {
+        let unavailable = |error: std::io::Error| {
+            Failure::usage(format!("the demo cannot start: {error}"), "free some ports and disk space")
+        };
+        let world = World::start().await.map_err(unavailable)?;
+        let folder = TempDir::with_prefix("pilotlight-demo-").map_err(unavailable)?;
+        let config = folder.path().join("config.toml");
+        config::save(&config, &world.config(), None).map_err(|error| Failure::usage(error.to_string(), ""))?;
+        let places = Places { config, data_dir: folder.path().join("data") };
+        Ok(Self { places, _world: world, _folder: folder })
+    }
+}
+
+/// The demo in the terminal: a live table, or lines where there is no
+/// terminal or JSON is asked for.
+pub(crate) fn headless(json: bool) -> Result<(), Failure> {
+    runtime()?.block_on(async {
+        let demo = Demo::start().await?;
+        let (session, _) = Session::open(&demo.places, Surroundings::real())?;
+        let engine = session.engine().clone();
+        let show = if json || !std::io::stdout().is_terminal() {
+            tokio::spawn(output::print_events(engine.events(), json))
+        } else {
+            tokio::spawn(table::show(engine.snapshot(), engine.events()))
+        };
+        tokio::select! {
+            () = interrupted() => {}
+            _ = show => {}
+        }
+        session.close().await;
+        Ok(())
+    })
+}

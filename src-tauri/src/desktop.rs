@@ -1,0 +1,169 @@
+//! The desktop app: tray, window, notifications. Owns no state but which
+//! session is shown; everything else follows the engine.
+
+mod app;
+pub mod bindings;
+mod commands;
+mod ipc;
+mod notify;
+mod push;
+mod tray;
+mod window;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::Surroundings;
+use jiff::{ToSpan, Zoned};
+use tauri::{AppHandle, Manager, RunEvent};
+use tauri_plugin_autostart::ManagerExt;
+use tauri_plugin_window_state::StateFlags;
+
+use crate::failure::Failure;
+use crate::places::Places;
+use crate::session::Session;
+use crate::signals::interrupted;
+use crate::{logs, runtime};
+use app::App;
+
+/// How the app starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// With its window.
+    Window,
+    /// In the tray only.
+    Background,
+    /// With its window, showing the demo.
+    Demo,
+}
+
+/// Runs the desktop app until a person quits it.
+///
+/// # Errors
+/// When there is no display, the config is wrong, or the data folder is in use.
+pub(crate) fn run(places: &Places, start: Start) -> Result<(), Failure> {
+    require_display()?;
+    let runtime = runtime()?;
+    tauri::async_runtime::set(runtime.handle().clone());
+    let _inside = runtime.enter();
+    let app = builder(places)
+        .build(tauri::generate_context!())
+        .map_err(|error| Failure::usage(format!("the desktop app cannot start: {error}"), ""))?;
+    // A second launch never gets here: the first one opens its window instead.
+    logs::start(&places.data_dir);
+    let (home, notes) = Session::open(places, Surroundings::real())?;
+    notes.iter().for_each(|note| tracing::warn!("{note}"));
+    app.manage(App::new(Arc::new(home)));
+    app.run(move |handle, event| match event {
+        RunEvent::Ready => ready(handle, start),
+        // Closing the window leaves the tray; only Quit gives a code.
+        RunEvent::ExitRequested { code: None, api, .. } => api.prevent_exit(),
+        RunEvent::Exit => {
+            let home = handle.state::<App>().home.clone();
+            tauri::async_runtime::block_on(home.close());
+        }
+        _ => {}
+    });
+    Ok(())
+}
+
+fn builder(places: &Places) -> tauri::Builder<tauri::Wry> {
+    let size_and_place = StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED;
+    let window_state = tauri_plugin_window_state::Builder::new().with_state_flags(size_and_place);
+    let autostart = tauri_plugin_autostart::Builder::new().args(["--background"]);
+    let mut builder = tauri::Builder::default();
+    if places.are_default() {
+        let single = tauri_plugin_single_instance::init(|handle, _, _| window::show(handle, None));
+        builder = builder.plugin(single);
+    }
+    builder.plugin(window_state.build()).plugin(autostart.build()).invoke_handler(
+        tauri::generate_handler![
+            commands::overview,
+            commands::figures,
+            commands::service,
+            commands::incidents,
+            commands::check_now,
+            commands::pause,
+            commands::resume,
+            commands::mute,
+            commands::form_schema,
+            commands::service_values,
+            commands::review_service,
+            commands::test_service,
+            commands::save_service,
+            commands::remove_service,
+            commands::reorder_services,
+            commands::undo_edit,
+            commands::preferences,
+            commands::save_preferences,
+            commands::about,
+            commands::open_config_file,
+            commands::open_data_dir,
+            commands::start_demo,
+            commands::leave_demo,
+        ],
+    )
+}
+
+fn ready(handle: &AppHandle, start: Start) {
+    if start != Start::Background {
+        window::show(handle, None);
+    }
+    tokio::spawn(tray::follow(handle.clone()));
+    tokio::spawn(notify::follow(handle.clone()));
+    tokio::spawn(push::follow(handle.clone()));
+    tokio::spawn(follow_preferences(handle.clone()));
+    let on = handle.clone();
+    tokio::spawn(async move {
+        if start == Start::Demo
+            && let Err(failure) = on.state::<App>().start_demo().await
+        {
+            tracing::error!(%failure, "the demo did not start");
+        }
+        interrupted().await;
+        on.exit(0);
+    });
+}
+
+/// Keeps what the system does for the app in step with the config.
+async fn follow_preferences(handle: AppHandle) {
+    let mut configured = handle.state::<App>().home.configured();
+    loop {
+        let wanted = configured.borrow_and_update().config.settings.start_at_login;
+        let autostart = handle.autolaunch();
+        let changed = match autostart.is_enabled() {
+            Ok(is) if is == wanted => Ok(()),
+            _ if wanted => autostart.enable(),
+            Ok(_) => autostart.disable(),
+            Err(_) => Ok(()), // never enabled here
+        };
+        if let Err(error) = changed {
+            tracing::warn!(%error, wanted, "start at login can not be changed");
+        }
+        if configured.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn require_display() -> Result<(), Failure> {
+    let has = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if !cfg!(target_os = "linux") || has("DISPLAY") || has("WAYLAND_DISPLAY") {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "there is no display",
+        "`pilotlight run --headless` watches without one, `pilotlight demo --headless` shows the demo",
+    ))
+}
+
+/// The time until tomorrow, midnight here.
+fn tomorrow() -> Duration {
+    let now = Zoned::now();
+    now.date()
+        .checked_add(1.day())
+        .and_then(|date| date.to_zoned(now.time_zone().clone()))
+        .ok()
+        .and_then(|midnight| Duration::try_from(now.duration_until(&midnight)).ok())
+        .unwrap_or(Duration::from_secs(86_400))
+}

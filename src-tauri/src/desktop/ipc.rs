@@ -1,0 +1,227 @@
+//! What goes between window and backend. TypeScript for all of it is
+//! generated: see [`super::bindings`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use config::FormProblem;
+use engine::{ServiceView, Snapshot};
+use health::{CheckResult, IncidentId, Overall, Pause, ServiceId, Timestamp};
+use history::{Day, Figures, LatencySeries, Uptime};
+use serde::Serialize;
+use ts_rs::TS;
+
+/// An outage, with what the window shows beside it.
+#[derive(Debug, Clone, Serialize, TS)]
+#[ts(export_to = "bindings.ts")]
+pub(crate) struct Incident {
+    #[ts(type = "number")]
+    pub id: IncidentId,
+    pub service: ServiceId,
+    pub service_name: String,
+    pub started_at: Timestamp,
+    pub detected_at: Timestamp,
+    pub resolved_at: Option<Timestamp>,
+    #[ts(type = "number")]
+    pub checks_failed: u64,
+    pub caused_by: Option<ServiceId>,
+    /// Services with an incident caused by this one.
+    pub affected: Vec<ServiceId>,
+    pub first_failure: CheckResult,
+    pub last_good: Option<CheckResult>,
+}
+
+impl Incident {
+    pub fn new(incident: health::Incident, service_name: String, affected: Vec<ServiceId>) -> Self {
+        let health::Incident {
+            id,
+            service,
+            started_at,
+            detected_at,
+            resolved_at,
+            checks_failed,
+            caused_by,
+            first_failure,
+            last_good,
+        } = incident;
+        Self {
+            id,
+            service,
+            service_name,
+            started_at,
+            detected_at,
+            resolved_at,
+            checks_failed,
+            caused_by,
+            affected,
+            first_failure,
+            last_good,
+        }
+    }
+}
+
+/// What a line at the top of the window is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export_to = "bindings.ts")]
+pub(crate) enum BannerKind {
+    Config,
+    Storage,
+    Offline,
+    Demo,
+}
+
+/// A condition of the app itself worth a line at the top of the window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[ts(export_to = "bindings.ts")]
+pub(crate) struct Banner {
+    pub kind: BannerKind,
+    pub title: String,
+    pub detail: String,
+}
+
+/// Everything of the overview but its services.
+#[derive(Debug, Clone, Serialize, TS)]
+#[ts(export_to = "bindings.ts")]
+pub(crate) struct Head {
+    pub at: Timestamp,
+    pub overall: Overall,
+    /// Independent outages: incidents without a cause.
+    #[ts(type = "number")]
+    pub root_causes: usize,
+    /// "PostgreSQL is down, 5 services affected"
+    pub headline: String,
+    /// "the other 36 services are healthy"
+    pub detail: String,
+    /// Active incidents, root causes first.
+    pub incidents: Vec<Incident>,
+    /// All services paused.
+    pub pause: Option<Pause>,
+    pub banners: Vec<Banner>,
+    pub demo: bool,
+}
+
+impl Head {
+    pub fn new(snapshot: &Snapshot, config_problem: Option<String>, demo: bool) -> Self {
+        let name_of = |id: &ServiceId| {
+            let service = snapshot.services.iter().find(|service| service.id == *id);
+            service.map_or_else(|| id.to_string(), |service| service.name.clone())
+        };
+        let incidents = snapshot.incidents.iter().map(|incident| {
+            let caused = |other: &&health::Incident| other.caused_by.as_ref() == Some(&incident.service);
+            let affected = snapshot.incidents.iter().filter(caused).map(|i| i.service.clone());
+            Incident::new(incident.clone(), name_of(&incident.service), affected.collect())
+        });
+        let summary = &snapshot.summary;
+        Self {
+            at: snapshot.at,
+            overall: summary.overall,
+            root_causes: summary.root_causes,
+            headline: summary.headline.clone(),
+            detail: summary.detail.clone(),
+            incidents: incidents.collect(),
+            pause: snapshot.pause,
+            banners: banners(snapshot, config_problem, demo),
+            demo,
+        }
+    }
+}
+
+fn banners(snapshot: &Snapshot, config_problem: Option<String>, demo: bool) -> Vec<Banner> {
+    let banner = |kind, title: &str, detail: String| Banner { kind, title: title.to_owned(), detail };
+    let offline = snapshot.unobserved.as_ref().map(|reason| {
+        banner(BannerKind::Offline, "Not observing", format!("{reason}: nothing counts against a service"))
+    });
+    let config = config_problem.map(|problem| {
+        banner(BannerKind::Config, "The config file has mistakes, the last good one is in force", problem)
+    });
+    let storage = snapshot.storage_problem.clone().map(|problem| {
+        banner(BannerKind::Storage, "Results cannot be stored; checking goes on", problem)
+    });
+    let demo = demo.then(|| {
+        let detail = "real servers on this computer that slow down, flap and fail on a script";
+        banner(BannerKind::Demo, "This is the demo", detail.to_owned())
+    });
+    [demo, config, storage, offline].into_iter().flatten().collect()
+}
+
+/// Everything the overview shows.
+#[derive(Debug, Clone, Serialize, TS)]
+#[ts(export_to = "bindings.ts")]
+pub(crate) struct Overview {
+    pub head: Head,
+    #[ts(as = "Vec<ServiceView>")]
+    pub services: Vec<Arc<ServiceView>>,
+}
+
+/// One service in depth.
+#[derive(Debug, Clone, Serialize, TS)]
+#[ts(export_to = "bindings.ts")]
+pub(crate) struct ServiceDetail {
+    pub id: ServiceId,
+    pub latency: LatencySeries,
+    pub uptime: Vec<Uptime>,
+    /// The share of availability promised, in percent.
+    pub slo_pct: f64,
+    /// Newest first, 30 of them.
+    pub days: Vec<Day>,
+    /// Newest first.
+    pub results: Vec<CheckResult>,
+    pub incidents: Vec<Incident>,
+    pub depends_on: Vec<ServiceId>,
+    /// Everything that depends on it, transitively.
+    pub affected_by: Vec<ServiceId>,
+}
+
+/// All incidents worth a look.
+#[derive(Debug, Clone, Serialize, TS)]
+#[ts(export_to = "bindings.ts")]
+pub(crate) struct Incidents {
+    pub active: Vec<Incident>,
+    pub resolved: Vec<Incident>,
+}
+
+/// What a check of an unsaved form came to.
+#[derive(Debug, Clone, Serialize, TS)]
+#[ts(export_to = "bindings.ts")]
+pub(crate) struct TestReport {
+    pub problems: Vec<FormProblem>,
+    pub result: Option<CheckResult>,
+}
+
+/// The app about itself.
+#[derive(Debug, Clone, Serialize, TS)]
+#[ts(export_to = "bindings.ts")]
+pub(crate) struct About {
+    pub version: String,
+    pub config_file: String,
+    pub data_dir: String,
+    /// Bytes the history takes.
+    #[ts(type = "number")]
+    pub history_bytes: u64,
+}
+
+/// Pushed to the window.
+#[derive(Debug, Clone, Serialize, TS)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[ts(export_to = "bindings.ts")]
+pub(crate) enum Push {
+    Changed {
+        head: Box<Head>,
+        /// Those that changed.
+        #[ts(as = "Vec<ServiceView>")]
+        services: Vec<Arc<ServiceView>>,
+        /// All ids in order when the set or order changed.
+        order: Option<Vec<ServiceId>>,
+    },
+    Figures {
+        figures: BTreeMap<ServiceId, Figures>,
+    },
+    /// Show this page: `/`, `/service/ID`, `/incident/ID`, `/settings`.
+    Navigate {
+        to: String,
+    },
+    /// The config file changed on disk or by this window.
+    ConfigChanged,
+}
+

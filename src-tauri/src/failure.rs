@@ -1,0 +1,48 @@
+//! What keeps a command from doing its work, as the person who gave it sees it.
+
+use std::error::Error;
+use std::fmt;
+use std::process::ExitCode;
+
+/// The exit code of a usage or config error.
+const USAGE: u8 = 3;
+
+/// One line saying what is wrong, one saying what to do about it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    help: String,
+}
+
+impl Failure {
+    /// A mistake in what was asked, or in what it was asked of.
+    pub fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: help.into() }
+    }
+
+    /// Both lines as one sentence.
+    pub fn for_window(&self) -> String {
+        if self.help.is_empty() { self.message.clone() } else { format!("{}: {}", self.message, self.help) }
+    }
+
+    /// Says so on stderr.
+    pub fn report(&self) -> ExitCode {
+        eprintln!("{self}");
+        ExitCode::from(USAGE)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        if self.help.is_empty() { Ok(()) } else { write!(f, "\n help: {}", self.help) }
+    }
+}
+
+impl Error for Failure {}
+
+impl From<history::OpenError> for Failure {
+    fn from(error: history::OpenError) -> Self {
+        Self::usage(error.to_string(), error.help())
+    }
+}
