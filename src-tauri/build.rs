@@ -1,6 +1,8 @@
 //! Tauri's build step: config, capability and the window's files.
 
 fn main() {
+    // The window's files become part of the program.
+    println!("cargo::rerun-if-changed=ui/dist");
     let attributes = tauri_build::Attributes::new()
         .capabilities_path_pattern("./src-tauri/capabilities/*")
         .app_manifest(tauri_build::AppManifest::new().commands(COMMANDS));

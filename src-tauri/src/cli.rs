@@ -15,10 +15,10 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use health::{ServiceId, Status};
 
+use crate::demo;
+use crate::desktop::{self, Start};
 use crate::failure::Failure;
 use crate::places::Places;
-use crate::desktop::{self, Start};
-use crate::demo;
 
 /// Exit codes people script against.
 const DEGRADED: u8 = 1;
@@ -127,13 +127,16 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let done = |()| ExitCode::SUCCESS;
     match command {
         None if background => desktop::run(&places, Start::Background).map(done),
-        None => desktop::run(&places, Start::Window).map(done),
+        None | Some(Command::Run { headless: false }) => {
+            desktop::run(&places, Start::Window).map(done)
+        }
         Some(Command::Check { ids }) => check::run(&places, &ids, json),
         Some(Command::Run { headless: true }) => run::run(&places, json).map(done),
-        Some(Command::Run { headless: false }) => desktop::run(&places, Start::Window).map(done),
         Some(Command::Replay(arguments)) => replay::run(&arguments).map(done),
         Some(Command::Sla { id, days, utc }) => past::sla(&places, &id, days, utc, json).map(done),
-        Some(Command::Daily { id, days, utc }) => past::daily(&places, &id, days, utc, json).map(done),
+        Some(Command::Daily { id, days, utc }) => {
+            past::daily(&places, &id, days, utc, json).map(done)
+        }
         Some(Command::Incidents { days }) => past::incidents(&places, days, json).map(done),
         Some(Command::Graph(question)) => graph::run(&places, &question, json).map(done),
         Some(Command::Validate { file }) => validate::run(&places, file, json),
@@ -154,6 +157,9 @@ fn exit_code(worst: Option<Status>) -> ExitCode {
 /// An id given on the command line.
 fn parse_id(text: &str) -> Result<ServiceId, Failure> {
     ServiceId::new(text).map_err(|error| {
-        Failure::usage(error.to_string(), "`pilotlight validate` and `pilotlight check` list the ids")
+        Failure::usage(
+            error.to_string(),
+            "`pilotlight validate` and `pilotlight check` list the ids",
+        )
     })
 }

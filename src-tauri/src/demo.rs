@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::output;
 use crate::places::Places;
 use crate::runtime;
-use crate::session::Session;
+use crate::session::{Opened, Session};
 use crate::signals::interrupted;
 use world::World;
 
@@ -33,12 +33,16 @@ impl Demo {
     /// When there is no port or no temporary folder to be had.
     pub async fn start() -> Result<Self, Failure> {
         let unavailable = |error: std::io::Error| {
-            Failure::usage(format!("the demo cannot start: {error}"), "free some ports and disk space")
+            Failure::usage(
+                format!("the demo cannot start: {error}"),
+                "free some ports and disk space",
+            )
         };
         let world = World::start().await.map_err(unavailable)?;
         let folder = TempDir::with_prefix("pilotlight-demo-").map_err(unavailable)?;
         let config = folder.path().join("config.toml");
-        config::save(&config, &world.config(), None).map_err(|error| Failure::usage(error.to_string(), ""))?;
+        config::save(&config, &world.config(), None)
+            .map_err(|error| Failure::usage(error.to_string(), ""))?;
         let places = Places { config, data_dir: folder.path().join("data") };
         Ok(Self { places, _world: world, _folder: folder })
     }
@@ -49,12 +53,12 @@ impl Demo {
 pub(crate) fn headless(json: bool) -> Result<(), Failure> {
     runtime()?.block_on(async {
         let demo = Demo::start().await?;
-        let (session, _) = Session::open(&demo.places, Surroundings::real())?;
+        let Opened { session, events, .. } = Session::open(&demo.places, Surroundings::real())?;
         let engine = session.engine().clone();
         let show = if json || !std::io::stdout().is_terminal() {
-            tokio::spawn(output::print_events(engine.events(), json))
+            tokio::spawn(output::print_events(events, json))
         } else {
-            tokio::spawn(table::show(engine.snapshot(), engine.events()))
+            tokio::spawn(table::show(engine.snapshot(), events))
         };
         tokio::select! {
             () = interrupted() => {}

@@ -21,7 +21,7 @@ use tauri_plugin_window_state::StateFlags;
 
 use crate::failure::Failure;
 use crate::places::Places;
-use crate::session::Session;
+use crate::session::{Opened, Session};
 use crate::signals::interrupted;
 use crate::{logs, runtime};
 use app::App;
@@ -51,9 +51,12 @@ pub(crate) fn run(places: &Places, start: Start) -> Result<(), Failure> {
         .map_err(|error| Failure::usage(format!("the desktop app cannot start: {error}"), ""))?;
     // A second launch never gets here: the first one opens its window instead.
     logs::start(&places.data_dir);
-    let (home, notes) = Session::open(places, Surroundings::real())?;
-    notes.iter().for_each(|note| tracing::warn!("{note}"));
-    app.manage(App::new(Arc::new(home)));
+    let Opened { session, events, notes } = Session::open(places, Surroundings::real())?;
+    for note in notes {
+        tracing::warn!("{note}");
+    }
+    app.manage(App::new(Arc::new(session)));
+    tokio::spawn(notify::follow(app.handle().clone(), events));
     app.run(move |handle, event| match event {
         RunEvent::Ready => ready(handle, start),
         // Closing the window leaves the tray; only Quit gives a code.
@@ -110,7 +113,6 @@ fn ready(handle: &AppHandle, start: Start) {
         window::show(handle, None);
     }
     tokio::spawn(tray::follow(handle.clone()));
-    tokio::spawn(notify::follow(handle.clone()));
     tokio::spawn(push::follow(handle.clone()));
     tokio::spawn(follow_preferences(handle.clone()));
     let on = handle.clone();

@@ -22,7 +22,11 @@ impl Failure {
 
     /// Both lines as one sentence.
     pub fn for_window(&self) -> String {
-        if self.help.is_empty() { self.message.clone() } else { format!("{}: {}", self.message, self.help) }
+        if self.help.is_empty() {
+            self.message.clone()
+        } else {
+            format!("{}: {}", self.message, self.help)
+        }
     }
 
     /// Says so on stderr.

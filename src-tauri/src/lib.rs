@@ -31,7 +31,8 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Nowhere left to say so if even this fails.
             let _ = error.print();
-            let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            let asked_for =
+                matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             return ExitCode::from(if asked_for { 0 } else { 3 });
         }
     };
@@ -45,5 +46,7 @@ fn runtime() -> Result<Runtime, Failure> {
         .thread_name("pilotlight")
         .enable_all()
         .build()
-        .map_err(|error| Failure::usage(format!("no threads to be had: {error}"), "end other programs"))
+        .map_err(|error| {
+            Failure::usage(format!("no threads to be had: {error}"), "end other programs")
+        })
 }

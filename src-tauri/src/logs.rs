@@ -15,9 +15,11 @@ pub(crate) fn start(data_dir: &Path) {
         .filename_suffix("log")
         .max_log_files(7)
         .build(data_dir.join("logs"));
-    let filter = EnvFilter::try_from_env("PILOTLIGHT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter =
+        EnvFilter::try_from_env("PILOTLIGHT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     if let Ok(files) = files {
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(files);
+        let log =
+            tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(files);
         // Only a test that starts twice in one process meets an earlier one.
         let _ = log.try_init();
     }

@@ -20,7 +20,9 @@ pub(crate) async fn print_events(mut events: Receiver<Event>, as_json: bool) {
                     return; // nobody reads any more
                 }
             }
-            Err(RecvError::Lagged(missed)) => eprintln!("{missed} events were not printed: too slow a reader"),
+            Err(RecvError::Lagged(missed)) => {
+                eprintln!("{missed} events were not printed: too slow a reader");
+            }
             Err(RecvError::Closed) => return,
         }
     }
@@ -108,11 +110,17 @@ fn incident_json(
 pub(crate) fn text(event: &Event) -> Option<String> {
     let (at, text) = match event {
         Event::Result { .. } => return None,
-        Event::StatusChanged { at, service, from, to } => (at, format!("{service}: {from} -> {to}")),
+        Event::StatusChanged { at, service, from, to } => {
+            (at, format!("{service}: {from} -> {to}"))
+        }
         Event::IncidentOpened { incident, .. } => {
             let cause = incident.caused_by.as_ref().map(|c| format!(", caused by {c}"));
             let message = &incident.first_failure.message;
-            let text = format!("{}: incident opened: {message}{}", incident.service, cause.unwrap_or_default());
+            let text = format!(
+                "{}: incident opened: {message}{}",
+                incident.service,
+                cause.unwrap_or_default()
+            );
             (&incident.detected_at, text)
         }
         Event::CauseChanged { at, incident } => {

@@ -27,7 +27,10 @@ impl Places {
     pub fn new(config: Option<PathBuf>, data_dir: Option<PathBuf>) -> Result<Self, Failure> {
         let platform = || {
             ProjectDirs::from("dev", "Pilotlight", "pilotlight").ok_or_else(|| {
-                Failure::usage("this user has no home folder", "name the files with --config and --data-dir")
+                Failure::usage(
+                    "this user has no home folder",
+                    "name the files with --config and --data-dir",
+                )
             })
         };
         let config = match config {

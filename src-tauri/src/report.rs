@@ -40,7 +40,10 @@ pub(crate) struct ServiceReport {
 
 impl Report {
     /// From results, as they are printed: services by name, times to 0.1 ms.
-    pub fn new(at: Timestamp, results: impl IntoIterator<Item = (ServiceId, String, CheckResult)>) -> Self {
+    pub fn new(
+        at: Timestamp,
+        results: impl IntoIterator<Item = (ServiceId, String, CheckResult)>,
+    ) -> Self {
         let mut services: Vec<_> = results
             .into_iter()
             .map(|(id, name, result)| ServiceReport {
@@ -112,9 +115,16 @@ pub(crate) fn for_each_report(
     path: &Path,
     mut take: impl FnMut(Report) -> Result<bool, Failure>,
 ) -> Result<(), Failure> {
-    let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
+    let name = if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    };
     let unreadable = |error: io::Error| {
-        Failure::usage(format!("{name} cannot be read: {error}"), "name a file of `check --json` reports")
+        Failure::usage(
+            format!("{name} cannot be read: {error}"),
+            "name a file of `check --json` reports",
+        )
     };
     let reader: Box<dyn BufRead> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
@@ -129,7 +139,8 @@ pub(crate) fn for_each_report(
         let wrong = |what: String| {
             Failure::usage(format!("{name}:{n}: {what}"), "one `check --json` report a line")
         };
-        let report: Report = serde_json::from_str(&line).map_err(|error| wrong(error.to_string()))?;
+        let report: Report =
+            serde_json::from_str(&line).map_err(|error| wrong(error.to_string()))?;
         if report.nameless() {
             return Err(wrong("a service has neither `id` nor `name`".to_owned()));
         }

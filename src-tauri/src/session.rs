@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{Config, Document, Environment, Loaded, LoadError};
+use config::{Config, Document, Environment, LoadError, Loaded};
 use engine::{Engine, Past, Plan, Surroundings};
-use health::{Incident, ServiceId};
+use health::{Event, Incident, ServiceId};
 use history::{History, Keep, Options, Reader, Recovered};
 use notify::{PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
@@ -46,15 +46,23 @@ pub(crate) struct Session {
     _lock: Lock,
 }
 
+/// A session that has just begun.
+pub(crate) struct Opened {
+    pub session: Session,
+    /// Everything that happens, from the first moment on.
+    pub events: broadcast::Receiver<Event>,
+    /// What a person should know: warnings, a history that was set aside.
+    pub notes: Vec<String>,
+}
+
 impl Session {
-    /// Starts checking what the config says. Returns what a person should know
-    /// beside it: warnings, a history that was set aside.
+    /// Starts checking what the config says.
     ///
     /// Must be called within a tokio runtime.
     ///
     /// # Errors
     /// When the config is wrong or the data folder cannot be used.
-    pub fn open(places: &Places, surroundings: Surroundings) -> Result<(Self, Vec<String>), Failure> {
+    pub fn open(places: &Places, surroundings: Surroundings) -> Result<Opened, Failure> {
         let environment = Arc::new(Environment::system());
         let loaded = config::load(&places.config, &environment).map_err(load_failure)?;
         let lock = places.lock()?;
@@ -65,11 +73,15 @@ impl Session {
         };
         let (history, recovered) =
             History::open_with(&places.data_dir, Options { keep, ..Options::default() })?;
-        let mut notes: Vec<String> =
-            loaded.warnings.iter().map(|w| format!("warning: {}:{w}", places.config.display())).collect();
+        let mut notes: Vec<String> = loaded
+            .warnings
+            .iter()
+            .map(|w| format!("warning: {}:{w}", places.config.display()))
+            .collect();
         notes.extend(recovered.as_ref().map(recovery_note));
         let past = past(&history, &loaded.config)?;
-        let engine = Engine::start(Plan::from(&loaded.config), past, history.writer(), surroundings);
+        let (engine, events) =
+            Engine::start(Plan::from(&loaded.config), past, history.writer(), surroundings);
         let configured = watch::Sender::new(Configured {
             config: Arc::new(loaded.config),
             text: loaded.text.map(Arc::from),
@@ -85,9 +97,8 @@ impl Session {
         });
         let undo = tokio::sync::Mutex::default();
         let places = places.clone();
-        let session =
-            Self { places, engine, history, configured, follow, undo, _lock: lock };
-        Ok((session, notes))
+        let session = Self { places, engine, history, configured, follow, undo, _lock: lock };
+        Ok(Opened { session, events, notes })
     }
 
     /// The running engine.
@@ -153,7 +164,13 @@ impl Session {
             .map_err(|error| load_failure(error.into()))?;
         config::save(&self.places.config, &text, before.text.as_deref())
             .map_err(|error| Failure::usage(error.to_string(), ""))?;
-        enforce(&self.configured, &self.engine, config, Some(text.into()), before.environment.clone());
+        enforce(
+            &self.configured,
+            &self.engine,
+            config,
+            Some(text.into()),
+            before.environment.clone(),
+        );
         Ok(())
     }
 
@@ -181,7 +198,9 @@ pub(crate) fn load_config(path: &Path) -> Result<Loaded, Failure> {
 pub(crate) fn recovery_note(recovered: &Recovered) -> String {
     let Recovered { set_aside, reason } = recovered;
     let kept = set_aside.display();
-    format!("warning: the history could not be read ({reason}): a new one begins, the old one is kept as {kept}")
+    format!(
+        "warning: the history could not be read ({reason}): a new one begins, the old one is kept as {kept}"
+    )
 }
 
 /// What is wrong with the config, for people: one line a problem.

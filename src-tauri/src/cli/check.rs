@@ -29,12 +29,15 @@ pub(super) fn run(places: &Places, ids: &[String], json: bool) -> Result<ExitCod
     let at = clock.now();
     let results = runtime()?.block_on(check_once(&targets, Limits::from(&config.settings), clock));
     let named = results.into_iter().map(|(id, result)| {
-        let name = config.service(&id).map_or_else(|| id.to_string(), |service| service.name.clone());
+        let name =
+            config.service(&id).map_or_else(|| id.to_string(), |service| service.name.clone());
         (id, name, result)
     });
     let named: Vec<_> = named.collect();
     if !json {
-        print_table(&named.iter().map(|(_, name, result)| (name.as_str(), result)).collect::<Vec<_>>());
+        print_table(
+            &named.iter().map(|(_, name, result)| (name.as_str(), result)).collect::<Vec<_>>(),
+        );
     }
     let report = Report::new(at, named);
     if json {
@@ -45,12 +48,15 @@ pub(super) fn run(places: &Places, ids: &[String], json: bool) -> Result<ExitCod
 
 fn print_table(results: &[(&str, &CheckResult)]) {
     if results.is_empty() {
-        println!("No services yet: add `[[service]]` to the config, or run `pilotlight` and add one.");
+        println!(
+            "No services yet: add `[[service]]` to the config, or run `pilotlight` and add one."
+        );
     }
     let colour = std::io::stdout().is_terminal();
     let width = results.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     for (name, result) in results {
-        let time = result.response_time_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.1} ms"));
+        let time =
+            result.response_time_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.1} ms"));
         let mark = mark(result.status, colour);
         println!("{mark} {name:<width$}  {time:>10}  {}", result.message);
     }

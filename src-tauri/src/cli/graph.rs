@@ -38,7 +38,8 @@ pub(super) fn run(places: &Places, question: &Question, json: bool) -> Result<()
             print_ids(&graph.affected_by(&known(&graph, id)?), json);
         }
         Question::RootCause { ids } => {
-            let down = ids.iter().map(|id| known(&graph, id)).collect::<Result<BTreeSet<_>, _>>()?;
+            let down =
+                ids.iter().map(|id| known(&graph, id)).collect::<Result<BTreeSet<_>, _>>()?;
             let link = |id: &ServiceId| if down.contains(id) { Link::Down } else { Link::Up };
             print_ids(&graph.root_cause(link), json);
         }
@@ -62,7 +63,9 @@ fn print_ids(ids: &BTreeSet<ServiceId>, json: bool) {
     if json {
         println!("{}", serde_json::to_string(ids).unwrap_or_default());
     } else {
-        ids.iter().for_each(|id| println!("{id}"));
+        for id in ids {
+            println!("{id}");
+        }
     }
 }
 

@@ -12,14 +12,21 @@ use crate::session::load_config;
 const DAY_MS: i64 = 86_400_000;
 
 /// The uptime record of a service.
-pub(super) fn sla(places: &Places, id: &str, days: u32, utc: bool, json: bool) -> Result<(), Failure> {
+pub(super) fn sla(
+    places: &Places,
+    id: &str,
+    days: u32,
+    utc: bool,
+    json: bool,
+) -> Result<(), Failure> {
     let id = parse_id(id)?;
     let objective = objective(places, id.as_str());
     let record = open(places)?
         .uptime(&id, days, &zone(utc), Clock::system().now(), objective)
         .map_err(unreadable)?;
     if json {
-        return print_json(&record);
+        print_json(&record);
+        return Ok(());
     }
     let figures = match record {
         UptimeRecord::NoData(_) => {
@@ -28,7 +35,8 @@ pub(super) fn sla(places: &Places, id: &str, days: u32, utc: bool, json: bool) -
         }
         UptimeRecord::Figures(figures) => figures,
     };
-    let percent = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.4} %"));
+    let percent =
+        |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.4} %"));
     let verdict = if figures.sla_met { "met" } else { "missed" };
     println!("{id}, last {days} days");
     println!("  availability     {}  (by time)", percent(figures.availability_time_pct));
@@ -51,12 +59,19 @@ fn spent(seconds: f64) -> String {
 }
 
 /// One row a day, newest first.
-pub(super) fn daily(places: &Places, id: &str, days: u32, utc: bool, json: bool) -> Result<(), Failure> {
+pub(super) fn daily(
+    places: &Places,
+    id: &str,
+    days: u32,
+    utc: bool,
+    json: bool,
+) -> Result<(), Failure> {
     let id = parse_id(id)?;
     let rows =
         open(places)?.daily(&id, days, &zone(utc), Clock::system().now()).map_err(unreadable)?;
     if json {
-        return print_json(&rows);
+        print_json(&rows);
+        return Ok(());
     }
     println!("{:<10}  {:>9}  {:>10}  {:>10}  {:>8}", "date", "uptime", "average", "p95", "checks");
     for Day { date, uptime_pct, avg_response_ms, p95_response_ms, checks, .. } in rows {
@@ -107,7 +122,8 @@ pub(super) fn incidents(places: &Places, days: u32, json: bool) -> Result<(), Fa
                 message: incident.first_failure.message.clone(),
             })
             .collect();
-        return print_json(&rows);
+        print_json(&rows);
+        return Ok(());
     }
     if incidents.is_empty() {
         println!("No incidents in the last {days} days.");
@@ -115,7 +131,8 @@ pub(super) fn incidents(places: &Places, days: u32, json: bool) -> Result<(), Fa
     for incident in &incidents {
         let lasted = humanize(incident.duration(now));
         let state = if incident.resolved_at.is_some() { "" } else { " so far" };
-        let cause = incident.caused_by.as_ref().map(|c| format!("  caused by {c}")).unwrap_or_default();
+        let cause =
+            incident.caused_by.as_ref().map(|c| format!("  caused by {c}")).unwrap_or_default();
         println!(
             "{}  {}  {lasted}{state}  {}{cause}",
             local_date_time(incident.started_at),
@@ -132,7 +149,10 @@ fn open(places: &Places) -> Result<Reader, Failure> {
 }
 
 fn unreadable(error: ReadError) -> Failure {
-    Failure::usage(format!("the history cannot be read: {error}"), "check the disk and the data folder")
+    Failure::usage(
+        format!("the history cannot be read: {error}"),
+        "check the disk and the data folder",
+    )
 }
 
 fn zone(utc: bool) -> Zone {
@@ -150,7 +170,6 @@ fn objective(places: &Places, id: &str) -> Objective {
         .unwrap_or_default()
 }
 
-fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+fn print_json(value: &impl Serialize) {
     println!("{}", serde_json::to_string(value).unwrap_or_default());
-    Ok(())
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use health::{
-    CheckResult, FlapDetector, IncidentChange, IncidentDetector, Judge, JudgePolicy, Millis, Status,
-    Timestamp, round_to,
+    CheckResult, FlapDetector, IncidentChange, IncidentDetector, Judge, JudgePolicy, Millis,
+    Status, Timestamp, round_to,
 };
 use serde::Serialize;
 

@@ -40,7 +40,12 @@ pub(super) fn run(places: &Places, file: Option<PathBuf>, json: bool) -> Result<
     }
     let services = loaded.config.services.len();
     if json {
-        print_json(&Validation { valid: true, services, problems: &[], warnings: &loaded.warnings });
+        print_json(&Validation {
+            valid: true,
+            services,
+            problems: &[],
+            warnings: &loaded.warnings,
+        });
     } else {
         let plural = if services == 1 { "" } else { "s" };
         println!("{} is valid: {services} service{plural}", path.display());

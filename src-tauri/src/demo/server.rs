@@ -61,16 +61,10 @@ pub(super) async fn serve(
             }
             continue;
         }
-        let bound = match listener.take() {
-            Some(listener) => listener,
-            None => match TcpListener::bind(address).await {
-                Ok(listener) => listener,
-                // Taken by someone else meanwhile: look again shortly.
-                Err(_) => {
-                    tokio::time::sleep(Duration::from_millis(200)).await;
-                    continue;
-                }
-            },
+        let Some(bound) = bind(listener.take(), address).await else {
+            // Taken by someone else meanwhile: look again shortly.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            continue;
         };
         let down = async {
             let mut mode = mode.clone();
@@ -84,6 +78,13 @@ pub(super) async fn serve(
         if mode.has_changed().is_err() {
             return;
         }
+    }
+}
+
+async fn bind(listener: Option<TcpListener>, address: SocketAddr) -> Option<TcpListener> {
+    match listener {
+        Some(listener) => Some(listener),
+        None => TcpListener::bind(address).await.ok(),
     }
 }
 
@@ -119,7 +120,8 @@ async fn answer(needs: Vec<Need>, mode: Mode) -> Response {
     missing.sort_unstable();
     if let Some((name, _)) = missing.first() {
         let body = format!(r#"{{"status":"error","error":"{name} does not answer"}}"#);
-        return (StatusCode::SERVICE_UNAVAILABLE, [(CONTENT_TYPE, "application/json")], body).into_response();
+        return (StatusCode::SERVICE_UNAVAILABLE, [(CONTENT_TYPE, "application/json")], body)
+            .into_response();
     }
     let status = if mode == Mode::Sick { "migrating" } else { "ok" };
     ([(CONTENT_TYPE, "application/json")], format!(r#"{{"status":"{status}"}}"#)).into_response()
@@ -130,7 +132,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Need {
     async fn ask(&self) -> bool {
-        tokio::time::timeout(PATIENCE, self.try_ask()).await.is_ok_and(|answer| answer.unwrap_or(false))
+        tokio::time::timeout(PATIENCE, self.try_ask())
+            .await
+            .is_ok_and(|answer| answer.unwrap_or(false))
     }
 
     async fn try_ask(&self) -> std::io::Result<bool> {

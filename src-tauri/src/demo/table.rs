@@ -46,7 +46,11 @@ fn draw(snapshot: &Snapshot, happened: &VecDeque<String>) -> String {
     };
     let summary = &snapshot.summary;
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "\u{1b}[1;{colour}m{}\u{1b}[0m  \u{1b}[90m{}\u{1b}[0m\n", summary.headline, summary.detail);
+    let _ = writeln!(
+        text,
+        "\u{1b}[1;{colour}m{}\u{1b}[0m  \u{1b}[90m{}\u{1b}[0m\n",
+        summary.headline, summary.detail
+    );
     let width = snapshot.services.iter().map(|s| s.name.chars().count()).max().unwrap_or(0);
     for service in &snapshot.services {
         let _ = writeln!(text, "{}", row(service, width));
@@ -67,7 +71,8 @@ fn row(service: &ServiceView, width: usize) -> String {
         ServiceStatus::Unknown => ("○", 90),
         ServiceStatus::Paused => ("‖", 90),
     };
-    let bars: String = service.bars.iter().rev().take(30).rev().map(|bar| bar_text(bar.status)).collect();
+    let bars: String =
+        service.bars.iter().rev().take(30).rev().map(|bar| bar_text(bar.status)).collect();
     let time = service.response_time_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"));
     let gap = " ".repeat(30_usize.saturating_sub(service.bars.len()));
     let cause = service.caused_by.as_ref().map(|c| format!("caused by {c} · ")).unwrap_or_default();

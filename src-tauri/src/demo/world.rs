@@ -25,13 +25,23 @@ const PARTS: &[Part] = &[
     part("redis", "Redis", "Data", "cache", false, &[]),
     part("elasticsearch", "Elasticsearch", "Data", "database", true, &[]),
     part("user-service", "user-service", "Services", "internal-http", true, &["postgres", "redis"]),
-    part("product-service", "product-service", "Services", "internal-http", true, &["postgres", "elasticsearch"]),
-    part("auth-service", "auth-service", "Services", "internal-http", true, &["postgres"]),
-    part("api-gateway", "API Gateway", "Edge", "internal-http", true, &[
-        "user-service",
+    part(
         "product-service",
-        "auth-service",
-    ]),
+        "product-service",
+        "Services",
+        "internal-http",
+        true,
+        &["postgres", "elasticsearch"],
+    ),
+    part("auth-service", "auth-service", "Services", "internal-http", true, &["postgres"]),
+    part(
+        "api-gateway",
+        "API Gateway",
+        "Edge",
+        "internal-http",
+        true,
+        &["user-service", "product-service", "auth-service"],
+    ),
     part("web-frontend", "Web Frontend", "Edge", "internal-http", true, &["api-gateway"]),
 ];
 

@@ -58,7 +58,7 @@ impl App {
             return Ok(());
         }
         let demo = Demo::start().await?;
-        let (session, _) = Session::open(&demo.places, Surroundings::real())?;
+        let session = Session::open(&demo.places, Surroundings::real())?.session;
         self.shown.send_replace(Shown { session: Arc::new(session), demo: Some(Arc::new(demo)) });
         Ok(())
     }

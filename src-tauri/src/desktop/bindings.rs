@@ -55,14 +55,19 @@ fn table(config: &Config) -> Vec<Command> {
     }
     let id = || ("id", name::<ServiceId>(config));
     let some_id = || ("id", name::<Option<ServiceId>>(config));
-    let form = || vec![("original", name::<Option<ServiceId>>(config)), ("values", VALUES.to_owned())];
+    let form =
+        || vec![("original", name::<Option<ServiceId>>(config)), ("values", VALUES.to_owned())];
     let minutes = |ty: String| ("minutes", ty);
     let nothing = || "null".to_owned();
     let command = |name, arguments, reply| Command { name, arguments, reply };
     vec![
         command("overview", vec![], name::<Overview>(config)),
         command("figures", vec![], name::<BTreeMap<ServiceId, Figures>>(config)),
-        command("service", vec![id(), ("range", name::<Range>(config))], name::<ServiceDetail>(config)),
+        command(
+            "service",
+            vec![id(), ("range", name::<Range>(config))],
+            name::<ServiceDetail>(config),
+        ),
         command("incidents", vec![], name::<Incidents>(config)),
         command("check_now", vec![some_id()], nothing()),
         command("pause", vec![some_id(), minutes(name::<Option<u32>>(config))], nothing()),

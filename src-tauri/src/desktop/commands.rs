@@ -47,11 +47,17 @@ pub(crate) async fn figures(app: State<'_, App>) -> Answer<BTreeMap<ServiceId, F
 }
 
 #[tauri::command]
-pub(crate) async fn service(app: State<'_, App>, id: ServiceId, range: Range) -> Answer<ServiceDetail> {
+pub(crate) async fn service(
+    app: State<'_, App>,
+    id: ServiceId,
+    range: Range,
+) -> Answer<ServiceDetail> {
     let session = app.session();
     let configured = session.configured().borrow().clone();
     let config = configured.config;
-    let Some(service) = config.service(&id) else { return Err(format!("there is no service `{id}`")) };
+    let Some(service) = config.service(&id) else {
+        return Err(format!("there is no service `{id}`"));
+    };
     let edges = config.services.iter().map(|s| (&s.id, s.depends_on.as_slice()));
     let graph = health::DependencyGraph::new(edges).map_err(|error| error.to_string())?;
     let affected_by = graph.affected_by(&id).into_iter().collect();
@@ -89,7 +95,8 @@ pub(crate) async fn incidents(app: State<'_, App>) -> Answer<Incidents> {
     let config = session.configured().borrow().config.clone();
     let resolved = ask(session, move |reader| {
         let since = Clock::system().now() - INCIDENT_DAYS * 86_400_000;
-        let resolved = reader.incidents_since(since)?.into_iter().filter(|i| i.resolved_at.is_some());
+        let resolved =
+            reader.incidents_since(since)?.into_iter().filter(|i| i.resolved_at.is_some());
         resolved
             .map(|incident| {
                 let affected = reader.affected_by(&incident)?;
@@ -110,7 +117,11 @@ pub(crate) async fn check_now(app: State<'_, App>, id: Option<ServiceId>) -> Ans
 }
 
 #[tauri::command]
-pub(crate) async fn pause(app: State<'_, App>, id: Option<ServiceId>, minutes: Option<u32>) -> Answer<()> {
+pub(crate) async fn pause(
+    app: State<'_, App>,
+    id: Option<ServiceId>,
+    minutes: Option<u32>,
+) -> Answer<()> {
     app.session().engine().pause(id, minutes.map(lasting));
     Ok(())
 }
@@ -249,13 +260,15 @@ pub(crate) async fn open_config_file(app: State<'_, App>) -> Answer<()> {
     if !path.exists() {
         return Err(format!("{} does not exist yet: add a service first", path.display()));
     }
-    open::that_detached(&path).map_err(|error| format!("no program opens {}: {error}", path.display()))
+    open::that_detached(&path)
+        .map_err(|error| format!("no program opens {}: {error}", path.display()))
 }
 
 #[tauri::command]
 pub(crate) async fn open_data_dir(app: State<'_, App>) -> Answer<()> {
     let path = app.session().places().data_dir.clone();
-    open::that_detached(&path).map_err(|error| format!("no program opens {}: {error}", path.display()))
+    open::that_detached(&path)
+        .map_err(|error| format!("no program opens {}: {error}", path.display()))
 }
 
 #[tauri::command]
@@ -282,5 +295,7 @@ async fn ask<T: Send + 'static>(
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Answer<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| format!("this went wrong inside: {error}"))
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| format!("this went wrong inside: {error}"))
 }

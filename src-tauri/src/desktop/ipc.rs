@@ -108,7 +108,8 @@ impl Head {
             service.map_or_else(|| id.to_string(), |service| service.name.clone())
         };
         let incidents = snapshot.incidents.iter().map(|incident| {
-            let caused = |other: &&health::Incident| other.caused_by.as_ref() == Some(&incident.service);
+            let caused =
+                |other: &&health::Incident| other.caused_by.as_ref() == Some(&incident.service);
             let affected = snapshot.incidents.iter().filter(caused).map(|i| i.service.clone());
             Incident::new(incident.clone(), name_of(&incident.service), affected.collect())
         });
@@ -128,12 +129,21 @@ impl Head {
 }
 
 fn banners(snapshot: &Snapshot, config_problem: Option<String>, demo: bool) -> Vec<Banner> {
-    let banner = |kind, title: &str, detail: String| Banner { kind, title: title.to_owned(), detail };
+    let banner =
+        |kind, title: &str, detail: String| Banner { kind, title: title.to_owned(), detail };
     let offline = snapshot.unobserved.as_ref().map(|reason| {
-        banner(BannerKind::Offline, "Not observing", format!("{reason}: nothing counts against a service"))
+        banner(
+            BannerKind::Offline,
+            "Not observing",
+            format!("{reason}: nothing counts against a service"),
+        )
     });
     let config = config_problem.map(|problem| {
-        banner(BannerKind::Config, "The config file has mistakes, the last good one is in force", problem)
+        banner(
+            BannerKind::Config,
+            "The config file has mistakes, the last good one is in force",
+            problem,
+        )
     });
     let storage = snapshot.storage_problem.clone().map(|problem| {
         banner(BannerKind::Storage, "Results cannot be stored; checking goes on", problem)
@@ -224,4 +234,3 @@ pub(crate) enum Push {
     /// The config file changed on disk or by this window.
     ConfigChanged,
 }
-

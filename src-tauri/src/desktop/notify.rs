@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use health::Event;
 use tauri::{AppHandle, Manager};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::app::App;
@@ -29,17 +30,18 @@ enum Response {
 
 /// Shows what the person's own services announce, and the demo's while it is
 /// shown, as long as the app runs.
-pub(crate) async fn follow(handle: AppHandle) {
+pub(crate) async fn follow(handle: AppHandle, events: Receiver<Event>) {
     let (home, mut shown) = {
         let app = handle.state::<App>();
         (app.home.clone(), app.shown())
     };
-    tokio::spawn(follow_session(handle.clone(), home));
+    tokio::spawn(follow_session(handle.clone(), home, events));
     loop {
         let now = shown.borrow_and_update().clone();
         let demo = async {
             if now.is_demo() {
-                follow_session(handle.clone(), now.session.clone()).await;
+                let events = now.session.engine().events();
+                follow_session(handle.clone(), now.session.clone(), events).await;
             }
             std::future::pending::<()>().await;
         };
@@ -50,8 +52,7 @@ pub(crate) async fn follow(handle: AppHandle) {
     }
 }
 
-async fn follow_session(handle: AppHandle, session: Arc<Session>) {
-    let mut events = session.engine().events();
+async fn follow_session(handle: AppHandle, session: Arc<Session>, mut events: Receiver<Event>) {
     let mut desktop = os::Desktop::default();
     loop {
         let event: Event = match events.recv().await {
@@ -62,8 +63,10 @@ async fn follow_session(handle: AppHandle, session: Arc<Session>) {
             }
             Err(RecvError::Closed) => return,
         };
-        let settings = &handle.state::<App>().home.configured().borrow().config.settings.preferences();
-        let wishes = Wishes { notifications: settings.notifications, recovery: settings.notify_recovery };
+        let settings =
+            &handle.state::<App>().home.configured().borrow().config.settings.preferences();
+        let wishes =
+            Wishes { notifications: settings.notifications, recovery: settings.notify_recovery };
         let Some(notification) = notification(&event, wishes) else { continue };
         let respond = responder(handle.clone(), session.clone(), &notification);
         if let Err(error) = desktop.show(&notification, respond).await {

@@ -88,7 +88,9 @@ impl Told {
         let news: Vec<_> = snapshot
             .services
             .iter()
-            .filter(|service| self.services.get(&service.id).is_none_or(|told| !Arc::ptr_eq(told, service)))
+            .filter(|service| {
+                self.services.get(&service.id).is_none_or(|told| !Arc::ptr_eq(told, service))
+            })
             .cloned()
             .collect();
         let reordered = order != self.order;

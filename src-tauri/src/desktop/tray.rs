@@ -79,7 +79,12 @@ fn build(handle: &AppHandle, view: &TrayView) -> tauri::Result<TrayIcon> {
         .build(handle)
 }
 
-fn update(handle: &AppHandle, icon: &TrayIcon, before: &TrayView, now: &TrayView) -> tauri::Result<()> {
+fn update(
+    handle: &AppHandle,
+    icon: &TrayIcon,
+    before: &TrayView,
+    now: &TrayView,
+) -> tauri::Result<()> {
     if before.icon != now.icon {
         icon.set_icon(Some(picture(now.icon)?))?;
     }
@@ -148,7 +153,8 @@ fn on_main(handle: &AppHandle, work: impl FnOnce(&AppHandle) + Send + 'static) {
 
 macro_rules! picture {
     ($name:literal) => {
-        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/icons/tray/", $name, ".png")).as_slice()
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/icons/tray/", $name, ".png"))
+            .as_slice()
     };
 }
 

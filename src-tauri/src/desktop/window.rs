@@ -32,7 +32,9 @@ pub(crate) fn show(handle: &AppHandle, page: Option<&str>) {
 
 /// The window shows the app's own pages and nothing else.
 fn is_own(url: &Url) -> bool {
-    url.scheme() == "tauri" || url.host_str() == Some("tauri.localhost") || url.as_str() == "about:blank"
+    url.scheme() == "tauri"
+        || url.host_str() == Some("tauri.localhost")
+        || url.as_str() == "about:blank"
 }
 
 /// Tells the window, if there is one.

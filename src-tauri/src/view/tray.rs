@@ -180,7 +180,8 @@ mod tests {
     use health::Summary;
 
     fn snapshot(overall: Overall, root_causes: usize) -> Snapshot {
-        let summary = Summary { overall, root_causes, headline: "Line".into(), detail: String::new() };
+        let summary =
+            Summary { overall, root_causes, headline: "Line".into(), detail: String::new() };
         Snapshot { summary, ..Snapshot::default() }
     }
 
@@ -215,7 +216,9 @@ mod tests {
         }
         let mut paused = snapshot(Overall::Paused, 0);
         paused.pause = Some(health::Pause { until: None });
-        for action in [actions(&menu(&snapshot(Overall::Healthy, 0))), actions(&menu(&paused))].concat() {
+        for action in
+            [actions(&menu(&snapshot(Overall::Healthy, 0))), actions(&menu(&paused))].concat()
+        {
             assert_eq!(Action::from_id(&action.id()), Some(action));
         }
         assert_eq!(Action::from_id("service/Not An Id"), None);

@@ -50,10 +50,7 @@ impl Document {
     pub fn parse(source_name: &str, text: &str) -> Result<Self, Invalid> {
         let pieces = split(text)
             .map_err(|error| Invalid::new(source_name, text, vec![syntax_problem(text, &error)]))?;
-        Ok(Self {
-            pieces,
-            newline: if text.contains("\r\n") { "\r\n" } else { "\n" },
-        })
+        Ok(Self { pieces, newline: if text.contains("\r\n") { "\r\n" } else { "\n" } })
     }
 
     /// The keys of a service as the file has them.
@@ -69,10 +66,7 @@ impl Document {
     pub fn add_service(&mut self, values: &Values) -> Result<(), EditError> {
         self.require_blocks()?;
         let block = Piece::Service(self.written(&mut new_block(SERVICE, values)));
-        let after = self
-            .pieces
-            .iter()
-            .rposition(|piece| matches!(piece, Piece::Service(_)));
+        let after = self.pieces.iter().rposition(|piece| matches!(piece, Piece::Service(_)));
         self.insert_apart(after.map_or(self.pieces.len(), |at| at + 1), block);
         Ok(())
     }
@@ -88,13 +82,8 @@ impl Document {
         let mut values = values.clone();
         normalize(&mut values);
         let order = key_order(&values);
-        self.edit(at, SERVICE, |document_table| {
-            table::apply(document_table, &values, &order)
-        });
-        let new_id = values
-            .get("id")
-            .and_then(|id| id.as_str())
-            .unwrap_or(id.as_str());
+        self.edit(at, SERVICE, |document_table| table::apply(document_table, &values, &order));
+        let new_id = values.get("id").and_then(|id| id.as_str()).unwrap_or(id.as_str());
         if new_id != id.as_str() {
             self.edit_services(|service| {
                 table::rename_dependency(service, id.as_str(), new_id);
@@ -124,10 +113,8 @@ impl Document {
     /// When one of them is not there; then nothing is moved.
     pub fn reorder_services(&mut self, ids: &[ServiceId]) -> Result<(), EditError> {
         self.require_blocks()?;
-        let positions: HashMap<String, usize> = self
-            .service_positions()
-            .filter_map(|at| Some((self.id_at(at)?, at)))
-            .collect();
+        let positions: HashMap<String, usize> =
+            self.service_positions().filter_map(|at| Some((self.id_at(at)?, at))).collect();
         let mut order = Vec::new();
         for id in ids {
             let at = positions.get(id.as_str());
@@ -137,11 +124,7 @@ impl Document {
             }
         }
         let slots: Vec<usize> = self.service_positions().collect();
-        let rest: Vec<usize> = slots
-            .iter()
-            .copied()
-            .filter(|at| !order.contains(at))
-            .collect();
+        let rest: Vec<usize> = slots.iter().copied().filter(|at| !order.contains(at)).collect();
         let newline = self.newline;
         let blocks: Vec<Piece> = order
             .into_iter()
@@ -160,9 +143,8 @@ impl Document {
         let defaults = preference_values(Settings::default().preferences());
         let wanted = preference_values(preferences);
         let place = self.settings_position();
-        let present = place
-            .and_then(|at| read(self.pieces[at].text(), SETTINGS))
-            .unwrap_or_default();
+        let present =
+            place.and_then(|at| read(self.pieces[at].text(), SETTINGS)).unwrap_or_default();
         let changed: Values = wanted
             .into_iter()
             .filter(|(key, value)| present.get(key).or_else(|| defaults.get(key)) != Some(value))
@@ -196,24 +178,18 @@ impl Document {
     }
 
     fn position(&self, id: &str) -> Option<usize> {
-        self.service_positions()
-            .find(|at| self.id_at(*at).is_some_and(|found| found == id))
+        self.service_positions().find(|at| self.id_at(*at).is_some_and(|found| found == id))
     }
 
     fn require(&self, id: &ServiceId) -> Result<usize, EditError> {
         self.require_blocks()?;
-        self.position(id.as_str())
-            .ok_or_else(|| EditError::NoSuchService(id.to_string()))
+        self.position(id.as_str()).ok_or_else(|| EditError::NoSuchService(id.to_string()))
     }
 
     fn require_blocks(&self) -> Result<(), EditError> {
         let has_other =
             |piece: &Piece| matches!(piece, Piece::Other(text) if item_of(text, SERVICE).is_some());
-        if self.pieces.iter().any(has_other) {
-            Err(EditError::NotInBlocks)
-        } else {
-            Ok(())
-        }
+        if self.pieces.iter().any(has_other) { Err(EditError::NotInBlocks) } else { Ok(()) }
     }
 
     fn settings_position(&self) -> Option<usize> {
@@ -292,10 +268,7 @@ impl Document {
             return document.to_string();
         }
         OneLine.visit_document_mut(document);
-        document
-            .to_string()
-            .replace("\r\n", "\n")
-            .replace('\n', self.newline)
+        document.to_string().replace("\r\n", "\n").replace('\n', self.newline)
     }
 }
 
@@ -320,9 +293,7 @@ impl VisitMut for OneLine {
 
 impl fmt::Display for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.pieces
-            .iter()
-            .try_for_each(|piece| f.write_str(piece.text()))
+        self.pieces.iter().try_for_each(|piece| f.write_str(piece.text()))
     }
 }
 
@@ -369,9 +340,8 @@ fn new_block(name: &str, values: &Values) -> DocumentMut {
 
 /// What the form has as text and the file as a number.
 fn normalize(values: &mut Values) {
-    let number = values
-        .get(SLO)
-        .and_then(|slo| slo.as_str()?.trim().parse::<serde_json::Number>().ok());
+    let number =
+        values.get(SLO).and_then(|slo| slo.as_str()?.trim().parse::<serde_json::Number>().ok());
     if let Some(number) = number {
         values.insert(SLO.to_owned(), serde_json::Value::Number(number));
     }
@@ -381,27 +351,15 @@ fn normalize(values: &mut Values) {
 /// The keys of a service in the order a new one is written; keys of no
 /// declared field last.
 fn key_order(values: &Values) -> Vec<String> {
-    let kind = values
-        .get("check")
-        .and_then(|check| check.as_str())
-        .and_then(Kind::from_name);
+    let kind = values.get("check").and_then(|check| check.as_str()).and_then(Kind::from_name);
     let mut order: Vec<String> = fields_of(kind).map(|field| field.key.to_owned()).collect();
-    let rest: Vec<String> = values
-        .keys()
-        .filter(|key| !order.contains(key))
-        .cloned()
-        .collect();
+    let rest: Vec<String> = values.keys().filter(|key| !order.contains(key)).cloned().collect();
     order.extend(rest);
     order
 }
 
 fn preference_values(preferences: Preferences) -> Values {
-    let Preferences {
-        theme,
-        start_at_login,
-        notifications,
-        notify_recovery,
-    } = preferences;
+    let Preferences { theme, start_at_login, notifications, notify_recovery } = preferences;
     let mut values = Values::new();
     values.insert("theme".to_owned(), theme.as_str().into());
     values.insert("start_at_login".to_owned(), start_at_login.into());

@@ -74,18 +74,10 @@ impl LoadError {
 /// When the file cannot be read, or is no valid config.
 pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
     let Some(text) = read(path)? else {
-        return Ok(Loaded {
-            config: Config::default(),
-            warnings: Vec::new(),
-            text: None,
-        });
+        return Ok(Loaded { config: Config::default(), warnings: Vec::new(), text: None });
     };
     let (config, warnings) = Config::parse(&path.display().to_string(), &text, environment)?;
-    Ok(Loaded {
-        config,
-        warnings,
-        text: Some(text),
-    })
+    Ok(Loaded { config, warnings, text: Some(text) })
 }
 
 fn read(path: &Path) -> Result<Option<String>, LoadError> {
@@ -98,9 +90,7 @@ fn read(path: &Path) -> Result<Option<String>, LoadError> {
     }
     let file = File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(LoadError::TooLarge(path.to_owned()));
     }
@@ -157,9 +147,7 @@ fn target(path: &Path) -> io::Result<PathBuf> {
         match fs::symlink_metadata(&path) {
             Ok(metadata) if metadata.is_symlink() => {
                 let link = fs::read_link(&path)?;
-                path = path
-                    .parent()
-                    .map_or_else(|| link.clone(), |folder| folder.join(&link));
+                path = path.parent().map_or_else(|| link.clone(), |folder| folder.join(&link));
             }
             Ok(_) => return Ok(path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(path),
@@ -175,10 +163,8 @@ fn replace(target: &Path, text: &str) -> io::Result<()> {
         Some(_) | None => Path::new("."),
     };
     make_folder(folder)?;
-    let mut file = tempfile::Builder::new()
-        .prefix(".config-")
-        .suffix(".tmp")
-        .tempfile_in(folder)?;
+    let mut file =
+        tempfile::Builder::new().prefix(".config-").suffix(".tmp").tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     file.persist(target).map_err(|error| error.error)?;
@@ -188,10 +174,7 @@ fn replace(target: &Path, text: &str) -> io::Result<()> {
 #[cfg(unix)]
 fn make_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(not(unix))]

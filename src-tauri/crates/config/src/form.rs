@@ -69,9 +69,7 @@ pub fn service_from_values(
     config: &Config,
     environment: &Environment,
 ) -> Result<Service, Vec<FormProblem>> {
-    let Checked {
-        service, problems, ..
-    } = checked(values, original, config, environment);
+    let Checked { service, problems, .. } = checked(values, original, config, environment);
     service.ok_or_else(|| problems.into_iter().map(form_problem).collect())
 }
 
@@ -86,46 +84,22 @@ fn checked(
         .filter(|(_, value)| !value.is_null())
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
-    let others = || {
-        config
-            .services
-            .iter()
-            .filter(|service| Some(&service.id) != original)
-    };
-    let own = values
-        .get("id")
-        .and_then(|id| id.as_str())
-        .map(str::to_owned);
-    let known: BTreeSet<String> = others()
-        .map(|service| service.id.to_string())
-        .chain(own)
-        .collect();
+    let others = || config.services.iter().filter(|service| Some(&service.id) != original);
+    let own = values.get("id").and_then(|id| id.as_str()).map(str::to_owned);
+    let known: BTreeSet<String> =
+        others().map(|service| service.id.to_string()).chain(own).collect();
     let taken: BTreeMap<String, String> = others()
-        .map(|service| {
-            (
-                service.id.to_string(),
-                format!("the service \"{}\"", service.name),
-            )
-        })
+        .map(|service| (service.id.to_string(), format!("the service \"{}\"", service.name)))
         .collect();
     validate::service(
         &values,
-        &Around {
-            settings: &config.settings,
-            known: &known,
-            taken: &taken,
-            environment,
-        },
+        &Around { settings: &config.settings, known: &known, taken: &taken, environment },
     )
 }
 
 fn form_problem(finding: Finding) -> FormProblem {
     let field = finding.top_key().unwrap_or_default().to_owned();
-    FormProblem {
-        field,
-        message: finding.message,
-        help: finding.help,
-    }
+    FormProblem { field, message: finding.message, help: finding.help }
 }
 
 fn thresholds_text(thresholds: Thresholds) -> String {

@@ -31,17 +31,10 @@ impl Config {
     ) -> Result<(Self, Vec<Problem>), Invalid> {
         let document = toml_edit::Document::parse(text)
             .map_err(|error| Invalid::new(source_name, text, vec![syntax_problem(text, &error)]))?;
-        let mut reading = Reading {
-            source: Source::new(text),
-            problems: Vec::new(),
-            warnings: Vec::new(),
-        };
+        let mut reading =
+            Reading { source: Source::new(text), problems: Vec::new(), warnings: Vec::new() };
         let config = reading.config(document.as_table(), environment);
-        let Reading {
-            mut problems,
-            mut warnings,
-            ..
-        } = reading;
+        let Reading { mut problems, mut warnings, .. } = reading;
         problems.sort_by_key(|problem| problem.span.start);
         warnings.sort_by_key(|warning| warning.span.start);
         if problems.is_empty() {
@@ -58,20 +51,13 @@ pub(crate) fn syntax_problem(text: &str, error: &toml_edit::TomlError) -> Proble
     let there = text.get(span.clone()).unwrap_or_default();
     let (wrong, expected) = match error.message().split_once(", expected ") {
         Some((wrong, expected)) => (wrong, format!("expected {expected}")),
-        None => (
-            error.message(),
-            "from here on the file cannot be read".to_owned(),
-        ),
+        None => (error.message(), "from here on the file cannot be read".to_owned()),
     };
     let (message, help) = match wrong {
-        "duplicate key" => (
-            format!("`{there}` is set twice"),
-            "keep one of them".to_owned(),
-        ),
-        "string values must be quoted" => (
-            format!("`{there}` is no value"),
-            format!("put text in quotes: \"{there}\""),
-        ),
+        "duplicate key" => (format!("`{there}` is set twice"), "keep one of them".to_owned()),
+        "string values must be quoted" => {
+            (format!("`{there}` is no value"), format!("put text in quotes: \"{there}\""))
+        }
         other => (other.to_owned(), expected),
     };
     Source::new(text).problem(span, None, Finding::whole(message, help))
@@ -93,11 +79,7 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn new(table: &'a dyn TableLike, span: Range<usize>) -> Self {
-        Self {
-            table,
-            start: span.start,
-            end: span.end,
-        }
+        Self { table, start: span.start, end: span.end }
     }
 
     fn span_of(&self, finding: &Finding) -> Range<usize> {
@@ -114,16 +96,15 @@ impl Reading<'_> {
     fn config(&mut self, root: &Table, environment: &Environment) -> Config {
         self.unknown_tables(root);
         let settings = self.settings(root);
-        let services = self.service_tables(root).map_or_else(Vec::new, |tables| {
-            self.services(tables, &settings, environment)
-        });
+        let services = self
+            .service_tables(root)
+            .map_or_else(Vec::new, |tables| self.services(tables, &settings, environment));
         Config { settings, services }
     }
 
     fn unknown_tables(&mut self, root: &Table) {
-        for (key, item) in root
-            .iter()
-            .filter(|(key, _)| ![SERVICE, SETTINGS, CONNECTIVITY].contains(key))
+        for (key, item) in
+            root.iter().filter(|(key, _)| ![SERVICE, SETTINGS, CONNECTIVITY].contains(key))
         {
             let finding = match item {
                 Item::Table(_) | Item::ArrayOfTables(_) => Finding::key(
@@ -196,37 +177,25 @@ impl Reading<'_> {
         environment: &Environment,
     ) -> Vec<Service> {
         let values: Vec<Values> = tables.iter().map(|table| values_of(table)).collect();
-        let id_of = |values: &Values| {
-            values
-                .get("id")
-                .and_then(|id| id.as_str())
-                .map(str::to_owned)
-        };
+        let id_of =
+            |values: &Values| values.get("id").and_then(|id| id.as_str()).map(str::to_owned);
         let known: BTreeSet<String> = values.iter().filter_map(id_of).collect();
         let mut taken = BTreeMap::new();
         let mut services = Vec::new();
         for (table, values) in tables.iter().zip(&values) {
             let place = Place::new(table, table.span().unwrap_or_default());
             let id = id_of(values);
-            let around = Around {
-                settings,
-                known: &known,
-                taken: &taken,
-                environment,
-            };
+            let around = Around { settings, known: &known, taken: &taken, environment };
             let checked = validate::service(values, &around);
             self.findings(place, id.as_deref(), checked.problems);
             for warning in checked.warnings {
                 let span = place.span_of(&warning);
-                self.warnings
-                    .push(self.source.problem(span, id.clone(), warning));
+                self.warnings.push(self.source.problem(span, id.clone(), warning));
             }
             services.extend(checked.service);
             if let Some(id) = id {
                 let (line, _) = self.source.position(place.start);
-                taken
-                    .entry(id)
-                    .or_insert_with(|| format!("the service on line {line}"));
+                taken.entry(id).or_insert_with(|| format!("the service on line {line}"));
             }
         }
         services
@@ -240,8 +209,7 @@ impl Reading<'_> {
 
     fn problem(&mut self, place: Place<'_>, service: Option<&str>, finding: Finding) {
         let problem =
-            self.source
-                .problem(place.span_of(&finding), service.map(str::to_owned), finding);
+            self.source.problem(place.span_of(&finding), service.map(str::to_owned), finding);
         self.problems.push(problem);
     }
 }

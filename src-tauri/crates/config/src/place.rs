@@ -17,12 +17,7 @@ pub(crate) struct Finding {
 
 impl Finding {
     pub(crate) fn at(path: Vec<Step>, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            path,
-            on_key: false,
-            message: message.into(),
-            help: help.into(),
-        }
+        Self { path, on_key: false, message: message.into(), help: help.into() }
     }
 
     pub(crate) fn value(key: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
@@ -30,10 +25,7 @@ impl Finding {
     }
 
     pub(crate) fn key(key: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            on_key: true,
-            ..Self::value(key, message, help)
-        }
+        Self { on_key: true, ..Self::value(key, message, help) }
     }
 
     pub(crate) fn whole(message: impl Into<String>, help: impl Into<String>) -> Self {
@@ -77,10 +69,7 @@ pub(crate) struct Source<'a> {
 impl<'a> Source<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         let after_newlines = text.match_indices('\n').map(|(at, _)| at + 1);
-        Self {
-            text,
-            line_starts: std::iter::once(0).chain(after_newlines).collect(),
-        }
+        Self { text, line_starts: std::iter::once(0).chain(after_newlines).collect() }
     }
 
     /// Line from 1, column in characters from 1.
@@ -99,15 +88,7 @@ impl<'a> Source<'a> {
     ) -> Problem {
         let (line, column) = self.position(span.start);
         let field = path_text(&finding.path);
-        Problem {
-            line,
-            column,
-            service,
-            field,
-            message: finding.message,
-            help: finding.help,
-            span,
-        }
+        Problem { line, column, service, field, message: finding.message, help: finding.help, span }
     }
 }
 
@@ -126,11 +107,8 @@ mod tests {
 
     #[test]
     fn paths_read_like_code() {
-        let path = [
-            Step::Key("expect_json".to_owned()),
-            Step::Index(0),
-            Step::Key("path".to_owned()),
-        ];
+        let path =
+            [Step::Key("expect_json".to_owned()), Step::Index(0), Step::Key("path".to_owned())];
         assert_eq!(path_text(&path), "expect_json[0].path");
     }
 }

@@ -31,11 +31,7 @@ pub struct Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}", self.line, self.column, self.message)?;
-        if self.help.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " ({})", self.help)
-        }
+        if self.help.is_empty() { Ok(()) } else { write!(f, " ({})", self.help) }
     }
 }
 
@@ -62,11 +58,7 @@ impl fmt::Debug for Invalid {
 
 impl Invalid {
     pub(crate) fn new(source_name: &str, text: &str, problems: Vec<Problem>) -> Self {
-        Self {
-            source_name: source_name.to_owned(),
-            text: text.to_owned(),
-            problems,
-        }
+        Self { source_name: source_name.to_owned(), text: text.to_owned(), problems }
     }
 
     /// In the order of the text, never empty.
@@ -76,19 +68,13 @@ impl Invalid {
 
     /// One line a problem: `file:line:column: message (help)`.
     pub fn lines(&self) -> Vec<String> {
-        self.problems
-            .iter()
-            .map(|problem| format!("{}:{problem}", self.source_name))
-            .collect()
+        self.problems.iter().map(|problem| format!("{}:{problem}", self.source_name)).collect()
     }
 
     /// For a terminal: every problem beneath the lines it is about.
     pub fn render(&self, colour: bool) -> String {
-        let theme = if colour {
-            GraphicalTheme::unicode()
-        } else {
-            GraphicalTheme::unicode_nocolor()
-        };
+        let theme =
+            if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme).with_links(false);
         let text = NamedSource::new(&self.source_name, self.text.clone());
         let mut out = String::new();
@@ -96,13 +82,7 @@ impl Invalid {
             if index > 0 {
                 out.push('\n');
             }
-            let written = handler.render_report(
-                &mut out,
-                &Report {
-                    problem,
-                    text: &text,
-                },
-            );
+            let written = handler.render_report(&mut out, &Report { problem, text: &text });
             // The handler fails only where the writer does, and a string does not.
             debug_assert!(written.is_ok());
         }
@@ -129,8 +109,6 @@ impl Diagnostic for Report<'_> {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        Some(Box::new(std::iter::once(LabeledSpan::underline(
-            self.problem.span.clone(),
-        ))))
+        Some(Box::new(std::iter::once(LabeledSpan::underline(self.problem.span.clone()))))
     }
 }

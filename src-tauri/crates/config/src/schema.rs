@@ -41,14 +41,7 @@ const fn optional(
     help: &'static str,
     value: FieldType,
 ) -> Field {
-    Field {
-        key,
-        label,
-        help,
-        required: false,
-        default: "",
-        value,
-    }
+    Field { key, label, help, required: false, default: "", value }
 }
 
 /// What a service of any kind is.
@@ -61,18 +54,8 @@ pub const IDENTITY: &[Field] = &[
         default: "",
         value: FieldType::Text,
     },
-    optional(
-        "name",
-        "Name",
-        "What it is called. The id if empty.",
-        FieldType::Text,
-    ),
-    optional(
-        "group",
-        "Group",
-        "What it is listed under.",
-        FieldType::Text,
-    ),
+    optional("name", "Name", "What it is called. The id if empty.", FieldType::Text),
+    optional("group", "Group", "What it is listed under.", FieldType::Text),
     Field {
         key: "check",
         label: "Check",
@@ -106,24 +89,14 @@ pub const TIMING: &[Field] = &[
             FieldType::Choice { of: &TIER_NAMES },
         )
     },
-    optional(
-        "every",
-        "Check every",
-        "Overrides the tier.",
-        FieldType::Duration,
-    ),
+    optional("every", "Check every", "Overrides the tier.", FieldType::Duration),
     optional(
         "retry_every",
         "Confirm every",
         "From the first failure until it is judged. 5 s, or the time between checks, if empty.",
         FieldType::Duration,
     ),
-    optional(
-        "timeout",
-        "Timeout",
-        "No answer by then is a failure.",
-        FieldType::Duration,
-    ),
+    optional("timeout", "Timeout", "No answer by then is a failure.", FieldType::Duration),
     optional(
         "degraded_above",
         "Degraded above",
@@ -136,10 +109,7 @@ pub const TIMING: &[Field] = &[
         "Slower answers are failures.",
         FieldType::Duration,
     ),
-    Field {
-        default: "3",
-        ..optional("fail_after", "Down after", "Failures in a row.", IN_A_ROW)
-    },
+    Field { default: "3", ..optional("fail_after", "Down after", "Failures in a row.", IN_A_ROW) },
     Field {
         default: "2",
         ..optional("recover_after", "Up after", "Successes in a row.", IN_A_ROW)
@@ -172,11 +142,7 @@ pub(crate) fn fields_of(kind: Option<Kind>) -> impl Iterator<Item = &'static Fie
     let (dependencies, identity): (Vec<_>, Vec<_>) =
         IDENTITY.iter().partition(|field| field.key == "depends_on");
     let own = kind.map_or(&[][..], Kind::fields);
-    identity
-        .into_iter()
-        .chain(own)
-        .chain(TIMING)
-        .chain(dependencies)
+    identity.into_iter().chain(own).chain(TIMING).chain(dependencies)
 }
 
 /// What the form of a service is made of.
@@ -249,20 +215,11 @@ pub fn form_schema() -> FormSchema {
 }
 
 fn kind_schema(kind: Kind) -> KindSchema {
-    KindSchema {
-        id: kind.as_str(),
-        label: kind.label(),
-        help: kind.help(),
-        fields: kind.fields(),
-    }
+    KindSchema { id: kind.as_str(), label: kind.label(), help: kind.help(), fields: kind.fields() }
 }
 
 fn preset_schema(preset: Preset) -> PresetSchema {
-    let Thresholds {
-        degraded_above,
-        unhealthy_above,
-        timeout,
-    } = Thresholds::of(preset);
+    let Thresholds { degraded_above, unhealthy_above, timeout } = Thresholds::of(preset);
     PresetSchema {
         id: preset.as_str(),
         label: preset.label(),
@@ -273,11 +230,7 @@ fn preset_schema(preset: Preset) -> PresetSchema {
 }
 
 fn tier_schema(tier: Tier) -> TierSchema {
-    TierSchema {
-        id: tier.as_str(),
-        label: tier.label(),
-        every: words::notation(tier.every()),
-    }
+    TierSchema { id: tier.as_str(), label: tier.label(), every: words::notation(tier.every()) }
 }
 
 #[cfg(test)]

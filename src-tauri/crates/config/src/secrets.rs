@@ -52,19 +52,12 @@ impl Environment {
         variable: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
         keychain: impl Fn(&str) -> Result<String, KeychainError> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            variable: Box::new(variable),
-            keychain: Box::new(keychain),
-            asked: Asked::default(),
-        }
+        Self { variable: Box::new(variable), keychain: Box::new(keychain), asked: Asked::default() }
     }
 
     fn keychain_entry(&self, name: &str) -> Result<String, KeychainError> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked
-            .entry(name.to_owned())
-            .or_insert_with(|| (self.keychain)(name))
-            .clone()
+        asked.entry(name.to_owned()).or_insert_with(|| (self.keychain)(name)).clone()
     }
 }
 
@@ -75,12 +68,12 @@ impl fmt::Debug for Environment {
 }
 
 fn system_keychain(name: &str) -> Result<String, KeychainError> {
-    keyring::Entry::new(KEYCHAIN_SERVICE, name)
-        .and_then(|entry| entry.get_password())
-        .map_err(|error| match error {
+    keyring::Entry::new(KEYCHAIN_SERVICE, name).and_then(|entry| entry.get_password()).map_err(
+        |error| match error {
             keyring::Error::NoEntry => KeychainError::NoEntry,
             other => KeychainError::Unreachable(other.to_string()),
-        })
+        },
+    )
 }
 
 /// The secrets of one service, to be taken out of every text about it.
@@ -105,10 +98,8 @@ impl Secrets {
     }
 
     fn add(&mut self, secret: &str) {
-        self.forms
-            .extend(forms(secret).into_iter().filter(|form| !form.is_empty()));
-        self.forms
-            .sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        self.forms.extend(forms(secret).into_iter().filter(|form| !form.is_empty()));
+        self.forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         self.forms.dedup();
     }
 }
@@ -151,19 +142,11 @@ pub(crate) struct Resolved {
 /// 2. Else each `${NAME}` in it becomes the environment variable NAME.
 /// 3. Else each `$${` in it becomes `${`.
 pub(crate) fn resolve(values: &Values, environment: &Environment) -> Resolved {
-    let mut resolved = Resolved {
-        values: values.clone(),
-        secrets: Secrets::default(),
-        findings: Vec::new(),
-    };
+    let mut resolved =
+        Resolved { values: values.clone(), secrets: Secrets::default(), findings: Vec::new() };
     let mut values = std::mem::take(&mut resolved.values);
     for (key, value) in &mut values {
-        resolve_value(
-            value,
-            &mut vec![Step::Key(key.clone())],
-            environment,
-            &mut resolved,
-        );
+        resolve_value(value, &mut vec![Step::Key(key.clone())], environment, &mut resolved);
     }
     Resolved { values, ..resolved }
 }
@@ -207,10 +190,7 @@ struct Missing {
 }
 
 fn missing(message: impl Into<String>, help: impl Into<String>) -> Missing {
-    Missing {
-        message: message.into(),
-        help: help.into(),
-    }
+    Missing { message: message.into(), help: help.into() }
 }
 
 fn resolve_text(
@@ -268,38 +248,27 @@ fn from_variable(name: &str, environment: &Environment) -> Result<String, Missin
 
 fn from_keychain(name: &str, environment: &Environment) -> Result<String, Missing> {
     if name.is_empty() {
-        return Err(missing(
-            "`keyring:` names no entry of the keychain",
-            "write `keyring:NAME`",
-        ));
+        return Err(missing("`keyring:` names no entry of the keychain", "write `keyring:NAME`"));
     }
-    environment
-        .keychain_entry(name)
-        .map_err(|error| match error {
-            KeychainError::NoEntry => missing(
-                format!("the keychain has no entry `{name}`"),
-                format!("add one with the service `{KEYCHAIN_SERVICE}` and the account `{name}`"),
+    environment.keychain_entry(name).map_err(|error| match error {
+        KeychainError::NoEntry => missing(
+            format!("the keychain has no entry `{name}`"),
+            format!("add one with the service `{KEYCHAIN_SERVICE}` and the account `{name}`"),
+        ),
+        KeychainError::Unreachable(reason) => missing(
+            format!("the keychain cannot be read for `{name}`: {reason}"),
+            format!(
+                "unlock or start it, or use an environment variable: `${{{}}}`",
+                variable_name(name)
             ),
-            KeychainError::Unreachable(reason) => missing(
-                format!("the keychain cannot be read for `{name}`: {reason}"),
-                format!(
-                    "unlock or start it, or use an environment variable: `${{{}}}`",
-                    variable_name(name)
-                ),
-            ),
-        })
+        ),
+    })
 }
 
 /// `api-token` -> `API_TOKEN`
 fn variable_name(name: &str) -> String {
     name.chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_uppercase()
-            } else {
-                '_'
-            }
-        })
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
         .collect()
 }
 
@@ -356,10 +325,7 @@ mod tests {
             ("${}", "`${}` names no environment variable"),
             ("keyring:", "`keyring:` names no entry of the keychain"),
             ("keyring:other", "the keychain has no entry `other`"),
-            (
-                "keyring:locked",
-                "the keychain cannot be read for `locked`: no bus",
-            ),
+            ("keyring:locked", "the keychain cannot be read for `locked`: no bus"),
         ] {
             assert_eq!(
                 text(written).map_err(|missing| missing.message),
@@ -404,10 +370,7 @@ mod tests {
                 "{redacted}"
             );
         }
-        assert!(matches!(
-            secrets.redact("nothing"),
-            Cow::Borrowed("nothing")
-        ));
+        assert!(matches!(secrets.redact("nothing"), Cow::Borrowed("nothing")));
         assert_eq!(format!("{secrets:?}"), "Secrets(***)");
     }
 
@@ -418,9 +381,6 @@ mod tests {
         assert_eq!(resolved.values["headers"]["A"], "s3cret");
         assert_eq!(resolved.values["headers"]["B"], "${NOPE}");
         assert_eq!(resolved.values["list"][1], "s3cret");
-        assert_eq!(
-            crate::place::path_text(&resolved.findings[0].path),
-            "headers.B"
-        );
+        assert_eq!(crate::place::path_text(&resolved.findings[0].path), "headers.B");
     }
 }

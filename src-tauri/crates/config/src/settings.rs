@@ -113,9 +113,7 @@ impl Theme {
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::System, Self::Light, Self::Dark]
-            .into_iter()
-            .find(|theme| theme.as_str() == name)
+        [Self::System, Self::Light, Self::Dark].into_iter().find(|theme| theme.as_str() == name)
     }
 }
 
@@ -126,14 +124,7 @@ const fn setting(
     default: &'static str,
     value: FieldType,
 ) -> Field {
-    Field {
-        key,
-        label,
-        help,
-        required: false,
-        default,
-        value,
-    }
+    Field { key, label, help, required: false, default, value }
 }
 
 /// Failures, successes or equal results in a row.
@@ -146,9 +137,7 @@ pub const SETTINGS: &[Field] = &[
         "Theme",
         "The window's colours.",
         "system",
-        FieldType::Choice {
-            of: &["system", "light", "dark"],
-        },
+        FieldType::Choice { of: &["system", "light", "dark"] },
     ),
     setting(
         "notifications",
@@ -220,11 +209,5 @@ pub const SETTINGS: &[Field] = &[
         "90d",
         FieldType::Text,
     ),
-    setting(
-        "keep_days",
-        "Keep days",
-        "How long daily figures are kept.",
-        "1825d",
-        FieldType::Text,
-    ),
+    setting("keep_days", "Keep days", "How long daily figures are kept.", "1825d", FieldType::Text),
 ];

@@ -7,10 +7,7 @@ use toml_edit::{Array, InlineTable, Item, TableLike};
 /// A table as JSON. What JSON lacks (dates, infinities) becomes its text, so
 /// that whoever expects a number or a word says what is wrong.
 pub(crate) fn values_of(table: &dyn TableLike) -> Values {
-    table
-        .iter()
-        .filter_map(|(key, item)| Some((key.to_owned(), json_of(item)?)))
-        .collect()
+    table.iter().filter_map(|(key, item)| Some((key.to_owned(), json_of(item)?))).collect()
 }
 
 /// A key's value as JSON; nothing for nothing.
@@ -19,12 +16,9 @@ pub(crate) fn json_of(item: &Item) -> Option<Value> {
         Item::None => None,
         Item::Value(value) => Some(json_of_value(value)),
         Item::Table(table) => Some(Value::Object(values_of(table))),
-        Item::ArrayOfTables(tables) => Some(
-            tables
-                .iter()
-                .map(|table| Value::Object(values_of(table)))
-                .collect(),
-        ),
+        Item::ArrayOfTables(tables) => {
+            Some(tables.iter().map(|table| Value::Object(values_of(table))).collect())
+        }
     }
 }
 
@@ -70,9 +64,7 @@ pub(crate) fn span_of_value(
     let Some((Step::Key(key), rest)) = path.split_first() else {
         return table_span;
     };
-    table
-        .get(key)
-        .map_or(table_span, |item| span_in_item(item, rest))
+    table.get(key).map_or(table_span, |item| span_in_item(item, rest))
 }
 
 /// Where in the text the key at the start of `path` is.
@@ -84,10 +76,7 @@ pub(crate) fn span_of_key(
     let Some(Step::Key(key)) = path.first() else {
         return table_span;
     };
-    table
-        .get_key_value(key)
-        .and_then(|(key, _)| key.span())
-        .unwrap_or(table_span)
+    table.get_key_value(key).and_then(|(key, _)| key.span()).unwrap_or(table_span)
 }
 
 fn span_in_item(item: &Item, path: &[Step]) -> Range<usize> {
@@ -97,9 +86,7 @@ fn span_in_item(item: &Item, path: &[Step]) -> Range<usize> {
         (Item::Table(table), Some(_)) => span_of_value(table, here, path),
         (Item::ArrayOfTables(tables), Some((Step::Index(index), rest))) => {
             let table = tables.get(*index);
-            table.map_or(here, |table| {
-                span_of_value(table, table.span().unwrap_or_default(), rest)
-            })
+            table.map_or(here, |table| span_of_value(table, table.span().unwrap_or_default(), rest))
         }
         (Item::None | Item::ArrayOfTables(_), _) | (_, None) => here,
     }
@@ -108,9 +95,9 @@ fn span_in_item(item: &Item, path: &[Step]) -> Range<usize> {
 fn span_in_value(value: &toml_edit::Value, path: &[Step]) -> Range<usize> {
     let here = value.span().unwrap_or_default();
     match (value, path.split_first()) {
-        (toml_edit::Value::Array(items), Some((Step::Index(index), rest))) => items
-            .get(*index)
-            .map_or(here, |item| span_in_value(item, rest)),
+        (toml_edit::Value::Array(items), Some((Step::Index(index), rest))) => {
+            items.get(*index).map_or(here, |item| span_in_value(item, rest))
+        }
         (toml_edit::Value::InlineTable(table), Some(_)) => span_of_value(table, here, path),
         _ => here,
     }

@@ -67,9 +67,7 @@ pub(crate) fn service(values: &Values, around: &Around<'_>) -> Checked {
     let depends_on = depends_on(&mut table, id.as_ref(), around);
     let timing = timing(&mut table, kind, around.settings);
     let check = kind.and_then(|kind| check(&mut table, kind, around.environment));
-    let Table {
-        problems, warnings, ..
-    } = table;
+    let Table { problems, warnings, .. } = table;
     let service = match (id, kind, check) {
         (Some(id), Some(kind), Some(check)) if problems.is_empty() => Some(Service {
             name: text(values, "name").unwrap_or(id.as_str()).to_owned(),
@@ -89,29 +87,18 @@ pub(crate) fn service(values: &Values, around: &Around<'_>) -> Checked {
         }),
         _ => None,
     };
-    Checked {
-        service,
-        timing,
-        problems,
-        warnings,
-    }
+    Checked { service, timing, problems, warnings }
 }
 
 /// Judges the keys of `[settings]`; the connectivity targets are left at
 /// their default.
 pub(crate) fn settings(values: &Values) -> (Settings, Vec<Finding>) {
     let mut table = Table::new(values);
-    unknown_keys(
-        &mut table,
-        "[settings]",
-        SETTINGS.iter().map(|field| field.key),
-    );
+    unknown_keys(&mut table, "[settings]", SETTINGS.iter().map(|field| field.key));
     table.check(SETTINGS.iter());
     let default = Settings::default();
     let settings = Settings {
-        max_in_flight: table
-            .count("max_in_flight")
-            .unwrap_or(default.max_in_flight),
+        max_in_flight: table.count("max_in_flight").unwrap_or(default.max_in_flight),
         max_per_host: table.count("max_per_host").unwrap_or(default.max_per_host),
         theme: table
             .sound("theme")
@@ -119,16 +106,10 @@ pub(crate) fn settings(values: &Values) -> (Settings, Vec<Finding>) {
             .and_then(Theme::from_name)
             .unwrap_or_default(),
         notifications: table.flag("notifications").unwrap_or(default.notifications),
-        notify_recovery: table
-            .flag("notify_recovery")
-            .unwrap_or(default.notify_recovery),
-        start_at_login: table
-            .flag("start_at_login")
-            .unwrap_or(default.start_at_login),
+        notify_recovery: table.flag("notify_recovery").unwrap_or(default.notify_recovery),
+        start_at_login: table.flag("start_at_login").unwrap_or(default.start_at_login),
         fail_after: table.count("fail_after").unwrap_or(default.fail_after),
-        recover_after: table
-            .count("recover_after")
-            .unwrap_or(default.recover_after),
+        recover_after: table.count("recover_after").unwrap_or(default.recover_after),
         stable_count: table.count("stable_count").unwrap_or(default.stable_count),
         keep_raw: table.days("keep_raw").unwrap_or(default.keep_raw),
         keep_hours: table.days("keep_hours").unwrap_or(default.keep_hours),
@@ -163,9 +144,7 @@ pub(crate) fn connectivity(values: &Values) -> (Option<Vec<String>>, Vec<Finding
             Some(targets)
         }
         Some(other) => {
-            table
-                .problems
-                .push(Finding::value(KEY, format!("{other} is no list"), HELP));
+            table.problems.push(Finding::value(KEY, format!("{other} is no list"), HELP));
             None
         }
     };
@@ -190,29 +169,18 @@ struct Table<'a> {
 
 impl<'a> Table<'a> {
     const fn new(values: &'a Values) -> Self {
-        Self {
-            values,
-            problems: Vec::new(),
-            warnings: Vec::new(),
-        }
+        Self { values, problems: Vec::new(), warnings: Vec::new() }
     }
 
     fn check<'f>(&mut self, fields: impl Iterator<Item = &'f Field>) {
         let fields: Vec<Field> = fields.copied().collect();
         let errors = probe::check_fields(&fields, self.values);
-        self.problems.extend(
-            errors
-                .into_iter()
-                .map(|error| at_missing_key(error.into(), &fields, self.values)),
-        );
+        self.problems.extend(errors.into_iter().map(Finding::from));
     }
 
     /// The key's value, unless something is wrong with it already.
     fn sound(&self, key: &str) -> Option<&'a Value> {
-        let flawed = self
-            .problems
-            .iter()
-            .any(|finding| finding.top_key() == Some(key));
+        let flawed = self.problems.iter().any(|finding| finding.top_key() == Some(key));
         if flawed { None } else { self.values.get(key) }
     }
 
@@ -225,9 +193,7 @@ impl<'a> Table<'a> {
     }
 
     fn count(&self, key: &str) -> Option<u32> {
-        self.sound(key)
-            .and_then(Value::as_u64)
-            .and_then(|count| u32::try_from(count).ok())
+        self.sound(key).and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok())
     }
 
     /// Whole days, as `90d`: more of them than a duration may have.
@@ -238,11 +204,7 @@ impl<'a> Table<'a> {
             return Some(DAY * days);
         }
         let help = format!("write {}d to {}d", KEEP_DAYS.0, KEEP_DAYS.1);
-        self.problems.push(Finding::value(
-            key,
-            format!("`{text}` is not a number of days"),
-            help,
-        ));
+        self.problems.push(Finding::value(key, format!("`{text}` is not a number of days"), help));
         None
     }
 
@@ -262,48 +224,20 @@ impl<'a> Table<'a> {
     }
 }
 
-/// What is said of the whole because a key is missing is about that key.
-fn at_missing_key(finding: Finding, fields: &[Field], values: &Values) -> Finding {
-    let is_about = |key: &str| finding.message.contains(&format!("`{key}`"));
-    let missing = || {
-        fields
-            .iter()
-            .map(|field| field.key)
-            .find(|key| !values.contains_key(*key) && is_about(key))
-    };
-    match missing().filter(|_| finding.path.is_empty()) {
-        Some(key) => Finding {
-            path: vec![Step::Key(key.to_owned())],
-            ..finding
-        },
-        None => finding,
-    }
-}
-
 fn text<'a>(values: &'a Values, key: &str) -> Option<&'a str> {
-    values
-        .get(key)
-        .and_then(Value::as_str)
-        .filter(|text| !text.trim().is_empty())
+    values.get(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty())
 }
 
 fn kind(table: &mut Table<'_>) -> Option<Kind> {
     const KEY: &str = "check";
     let all = || Kind::ALL.iter().map(|kind| kind.as_str());
     let choose = || format!("use one of {}", words::list(all()));
-    let named = table
-        .values
-        .get(KEY)
-        .and_then(Value::as_str)
-        .and_then(Kind::from_name);
+    let named = table.values.get(KEY).and_then(Value::as_str).and_then(Kind::from_name);
     if named.is_some() {
         return named;
     }
     let (message, help) = match table.values.get(KEY) {
-        None => (
-            "`check` is missing".to_owned(),
-            format!("say how to check it: {}", choose()),
-        ),
+        None => ("`check` is missing".to_owned(), format!("say how to check it: {}", choose())),
         Some(Value::String(name)) => {
             let nearest = words::nearest(name, all());
             let help = nearest.map_or_else(choose, |nearest| format!("did you mean `{nearest}`?"));
@@ -317,12 +251,7 @@ fn kind(table: &mut Table<'_>) -> Option<Kind> {
 }
 
 fn unknown_service_keys(table: &mut Table<'_>, kind: Option<Kind>) {
-    let of_any_kind = || {
-        Kind::ALL
-            .iter()
-            .flat_map(|kind| kind.fields())
-            .map(|field| field.key)
-    };
+    let of_any_kind = || Kind::ALL.iter().flat_map(|kind| kind.fields()).map(|field| field.key);
     let common = || fields_of(None).map(|field| field.key);
     let Some(kind) = kind else {
         let known: BTreeSet<&str> = common().chain(of_any_kind()).collect();
@@ -334,11 +263,8 @@ fn unknown_service_keys(table: &mut Table<'_>, kind: Option<Kind>) {
         if common().chain(own()).any(|known| known == key) {
             continue;
         }
-        let owners = || {
-            Kind::ALL
-                .iter()
-                .filter(|kind| kind.fields().iter().any(|field| field.key == key))
-        };
+        let owners =
+            || Kind::ALL.iter().filter(|kind| kind.fields().iter().any(|field| field.key == key));
         let help = match words::nearest(key, common().chain(own())) {
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None if owners().next().is_some() => {
@@ -365,20 +291,12 @@ fn unknown_service_keys(table: &mut Table<'_>, kind: Option<Kind>) {
 
 fn unknown_keys<'k>(table: &mut Table<'_>, owner: &str, known: impl IntoIterator<Item = &'k str>) {
     let known: Vec<&str> = known.into_iter().collect();
-    for key in table
-        .values
-        .keys()
-        .filter(|key| !known.contains(&key.as_str()))
-    {
+    for key in table.values.keys().filter(|key| !known.contains(&key.as_str())) {
         let help = words::nearest(key, known.iter().copied()).map_or_else(
             || format!("the keys are {}", words::list(known.iter().copied())),
             |nearest| format!("did you mean `{nearest}`?"),
         );
-        table.problems.push(Finding::key(
-            key,
-            format!("{owner} has no key `{key}`"),
-            help,
-        ));
+        table.problems.push(Finding::key(key, format!("{owner} has no key `{key}`"), help));
     }
 }
 
@@ -425,16 +343,10 @@ fn depends_on(
         let name = id.as_str();
         if own == Some(&id) {
             let message = format!("`{name}` depends on itself");
-            table
-                .problems
-                .push(Finding::at(path, message, "remove it from the list"));
+            table.problems.push(Finding::at(path, message, "remove it from the list"));
         } else if !around.known.contains(name) {
             let help = dependency_help(name, own, around.known);
-            table.problems.push(Finding::at(
-                path,
-                format!("there is no service `{name}`"),
-                help,
-            ));
+            table.problems.push(Finding::at(path, format!("there is no service `{name}`"), help));
         } else if !ids.contains(&id) {
             ids.push(id);
         }
@@ -443,12 +355,8 @@ fn depends_on(
 }
 
 fn dependency_help(name: &str, own: Option<&ServiceId>, known: &BTreeSet<String>) -> String {
-    let others = || {
-        known
-            .iter()
-            .map(String::as_str)
-            .filter(|id| own.is_none_or(|own| own.as_str() != *id))
-    };
+    let others =
+        || known.iter().map(String::as_str).filter(|id| own.is_none_or(|own| own.as_str() != *id));
     if let Some(nearest) = words::nearest(name, others()) {
         return format!("did you mean `{nearest}`?");
     }
@@ -473,9 +381,7 @@ fn timing(table: &mut Table<'_>, kind: Option<Kind>, settings: &Settings) -> Tim
         retry_every: retry_every(table, every),
         thresholds: thresholds(table, kind, preset),
         fail_after: table.count("fail_after").unwrap_or(settings.fail_after),
-        recover_after: table
-            .count("recover_after")
-            .unwrap_or(settings.recover_after),
+        recover_after: table.count("recover_after").unwrap_or(settings.recover_after),
         stable_count: table.count("stable_count").unwrap_or(settings.stable_count),
         slo_pct: slo(table),
     }
@@ -494,9 +400,8 @@ fn named<T: Copy>(
 fn external_warning(table: &mut Table<'_>, preset: Option<Preset>, tier: Tier, every: Duration) {
     let external = tier == Tier::External || preset == Some(Preset::ExternalApi);
     if external && every < EXTERNAL_AT_MOST_EVERY {
-        let key = ["every", "tier", "preset"]
-            .into_iter()
-            .find(|key| table.values.contains_key(*key));
+        let key =
+            ["every", "tier", "preset"].into_iter().find(|key| table.values.contains_key(*key));
         table.warnings.push(Finding::value(
             key.unwrap_or("preset"),
             format!("an external API is asked every {}", words::duration(every)),
@@ -540,12 +445,7 @@ fn thresholds(table: &mut Table<'_>, kind: Option<Kind>, preset: Option<Preset>)
         unhealthy_above: unhealthy_above.or(base.unhealthy_above),
         timeout: timeout.unwrap_or(base.timeout),
     };
-    threshold_order(
-        table,
-        thresholds,
-        degraded_above.is_some(),
-        unhealthy_above.is_some(),
-    );
+    threshold_order(table, thresholds, degraded_above.is_some(), unhealthy_above.is_some());
     thresholds
 }
 
@@ -555,11 +455,7 @@ fn threshold_order(
     degraded_given: bool,
     unhealthy_given: bool,
 ) {
-    let Thresholds {
-        degraded_above,
-        unhealthy_above,
-        timeout,
-    } = thresholds;
+    let Thresholds { degraded_above, unhealthy_above, timeout } = thresholds;
     if let (Some(degraded), Some(unhealthy)) = (degraded_above, unhealthy_above)
         && unhealthy < degraded
     {
@@ -586,10 +482,7 @@ fn threshold_order(
             table.warnings.push(Finding::value(
                 key,
                 format!("`{key}` ({}) is never reached", words::duration(above)),
-                format!(
-                    "the timeout of {} ends the check before",
-                    words::duration(timeout)
-                ),
+                format!("the timeout of {} ends the check before", words::duration(timeout)),
             ));
         }
     }
@@ -631,25 +524,19 @@ fn check(table: &mut Table<'_>, kind: Kind, environment: &Environment) -> Option
     let made = kind.probe(&resolved.values);
     let unresolved = |key: Option<&str>| {
         key.is_some_and(|key| {
-            resolved
-                .findings
-                .iter()
-                .any(|finding| finding.top_key() == Some(key))
+            resolved.findings.iter().any(|finding| finding.top_key() == Some(key))
         })
     };
     let redact = |text: &str| resolved.secrets.redact(text).into_owned();
     match made {
         Ok(probe) if resolved.findings.is_empty() => {
-            return Some(Check {
-                probe: Arc::from(probe),
-                secrets: resolved.secrets,
-            });
+            return Some(Check { probe: Arc::from(probe), secrets: resolved.secrets });
         }
         Ok(_) => {}
         Err(errors) => table.problems.extend(
             errors
                 .into_iter()
-                .map(|error| at_missing_key(error.into(), kind.fields(), table.values))
+                .map(Finding::from)
                 .filter(|finding| !unresolved(finding.top_key()))
                 .map(|finding| Finding {
                     message: redact(&finding.message),

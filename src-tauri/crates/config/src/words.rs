@@ -12,12 +12,7 @@ pub(crate) fn nearest<'a>(
     };
     candidates
         .into_iter()
-        .map(|candidate| {
-            (
-                strsim::damerau_levenshtein(&word.to_lowercase(), candidate),
-                candidate,
-            )
-        })
+        .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), candidate), candidate))
         .filter(|(distance, _)| *distance <= tolerated)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -67,19 +62,9 @@ pub(crate) fn slug(name: &str) -> String {
     let dashed: String = name
         .to_lowercase()
         .chars()
-        .map(|c| {
-            if c.is_ascii_lowercase() || c.is_ascii_digit() {
-                c
-            } else {
-                '-'
-            }
-        })
+        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' })
         .collect();
-    dashed
-        .split('-')
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join("-")
+    dashed.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
 
 #[cfg(test)]
@@ -111,13 +96,9 @@ mod tests {
 
     #[test]
     fn durations_are_written_short() {
-        for (ms, text) in [
-            (500, "500ms"),
-            (1500, "1500ms"),
-            (90_000, "90s"),
-            (180_000, "3m"),
-            (3_600_000, "1h"),
-        ] {
+        for (ms, text) in
+            [(500, "500ms"), (1500, "1500ms"), (90_000, "90s"), (180_000, "3m"), (3_600_000, "1h")]
+        {
             assert_eq!(notation(Duration::from_millis(ms)), text);
         }
     }

@@ -13,21 +13,13 @@ fn read(path: &Path) -> Result<Loaded, LoadError> {
 
 /// The message without the folder.
 fn message(error: &impl ToString, folder: &Path) -> String {
-    error
-        .to_string()
-        .replace(&folder.join("").display().to_string(), "")
+    error.to_string().replace(&folder.join("").display().to_string(), "")
 }
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder");
     entries
-        .map(|entry| {
-            entry
-                .expect("an entry")
-                .file_name()
-                .to_string_lossy()
-                .into_owned()
-        })
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
         .collect()
 }
 
@@ -55,11 +47,8 @@ fn what_cannot_be_a_config() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     fs::write(path("binary"), b"a = 1\nb = \"\xff\"\n").expect("written");
-    fs::write(
-        path("large"),
-        "#".repeat(usize::try_from(MAX_BYTES).expect("a size") + 1),
-    )
-    .expect("written");
+    fs::write(path("large"), "#".repeat(usize::try_from(MAX_BYTES).expect("a size") + 1))
+        .expect("written");
     fs::write(path("wrong"), "x = 1\n").expect("written");
     for (path, expected) in [
         (folder.path().to_owned(), format!("{} is a folder", folder.path().display())),
@@ -123,10 +112,7 @@ mod unix {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("pilotlight/config.toml");
         save(&path, TEXT, None).expect("saved");
-        assert_eq!(
-            (mode(&path), mode(path.parent().expect("a folder"))),
-            (0o600, 0o700)
-        );
+        assert_eq!((mode(&path), mode(path.parent().expect("a folder"))), (0o600, 0o700));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("permissions");
         save(&path, "", Some(TEXT)).expect("saved");
         assert_eq!(mode(&path), 0o600);
@@ -136,10 +122,7 @@ mod unix {
     fn a_symlink_stays_one() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("dotfiles")).expect("a folder");
-        let (link, second) = (
-            folder.path().join("config.toml"),
-            folder.path().join("second.toml"),
-        );
+        let (link, second) = (folder.path().join("config.toml"), folder.path().join("second.toml"));
         symlink("second.toml", &link).expect("a link");
         symlink("dotfiles/real.toml", &second).expect("a link");
         let real = folder.path().join("dotfiles/real.toml");
@@ -149,17 +132,11 @@ mod unix {
         assert_eq!(fs::read_to_string(&real).expect("the file"), TEXT);
         save(&link, "", Some(TEXT)).expect("saved");
         assert_eq!(fs::read_to_string(&real).expect("the file"), "");
-        assert_eq!(
-            fs::read_link(&link).expect("a link"),
-            Path::new("second.toml")
-        );
+        assert_eq!(fs::read_link(&link).expect("a link"), Path::new("second.toml"));
 
         fs::remove_file(&real).expect("removed");
         symlink("../config.toml", &real).expect("a link");
-        assert!(matches!(
-            save(&link, TEXT, None),
-            Err(SaveError::Unwritable(..))
-        ));
+        assert!(matches!(save(&link, TEXT, None), Err(SaveError::Unwritable(..))));
     }
 
     #[test]
@@ -174,9 +151,6 @@ mod unix {
         );
 
         let unwritable = Path::new("/proc/pilotlight/config.toml");
-        assert!(matches!(
-            save(unwritable, TEXT, None),
-            Err(SaveError::Unwritable(..))
-        ));
+        assert!(matches!(save(unwritable, TEXT, None), Err(SaveError::Unwritable(..))));
     }
 }

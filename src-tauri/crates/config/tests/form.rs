@@ -25,9 +25,7 @@ fn environment() -> Environment {
 }
 
 fn config() -> Config {
-    Config::parse("config.toml", CONFIG, &environment())
-        .expect("a config")
-        .0
+    Config::parse("config.toml", CONFIG, &environment()).expect("a config").0
 }
 
 fn values(value: &serde_json::Value) -> Values {
@@ -37,11 +35,7 @@ fn values(value: &serde_json::Value) -> Values {
 fn problems(value: &serde_json::Value, original: Option<&str>) -> Vec<(String, String)> {
     let original = original.map(|id| ServiceId::new(id).expect("an id"));
     let review = review(&values(value), original.as_ref(), &config(), &environment());
-    review
-        .problems
-        .into_iter()
-        .map(|problem| (problem.field, problem.message))
-        .collect()
+    review.problems.into_iter().map(|problem| (problem.field, problem.message)).collect()
 }
 
 #[test]
@@ -51,14 +45,8 @@ fn says_what_the_form_would_do() {
         "preset": "internal-http", "depends_on": ["api"], "group": null,
     }));
     let review = review(&form, None, &config(), &environment());
-    assert!(
-        review.problems.is_empty() && review.warnings.is_empty(),
-        "{review:?}"
-    );
-    assert_eq!(
-        review.thresholds,
-        "degraded above 500 ms · unhealthy above 2 s · timeout 10 s"
-    );
+    assert!(review.problems.is_empty() && review.warnings.is_empty(), "{review:?}");
+    assert_eq!(review.thresholds, "degraded above 500 ms · unhealthy above 2 s · timeout 10 s");
     assert_eq!(
         review.cadence,
         "checked every 30 s, down after 3 failures in a row, confirmed every 5 s: known about 10 s after the first"
@@ -72,17 +60,10 @@ fn says_what_would_hold_even_if_something_is_wrong() {
     let form =
         values(&json!({ "check": "http", "every": "30s", "tier": "external", "fail_after": 1 }));
     let review = review(&form, None, &config(), &environment());
-    let fields: Vec<_> = review
-        .problems
-        .iter()
-        .map(|problem| problem.field.as_str())
-        .collect();
+    let fields: Vec<_> = review.problems.iter().map(|problem| problem.field.as_str()).collect();
     assert_eq!(fields, ["id", "url"]);
     assert_eq!(review.thresholds, "degraded above 2 s · timeout 5 s");
-    assert_eq!(
-        review.cadence,
-        "checked every 30 s, down at the first failure"
-    );
+    assert_eq!(review.cadence, "checked every 30 s, down at the first failure");
     assert_eq!(review.warnings.len(), 1);
 }
 
@@ -99,15 +80,9 @@ fn an_id_is_free_or_ones_own() {
 fn dependencies_are_the_other_services() {
     let form = |ids: serde_json::Value| json!({ "id": "data", "check": "tcp", "host": "localhost", "port": 1, "depends_on": ids });
     assert!(problems(&form(json!(["api"])), Some("db")).is_empty());
-    let gone = [(
-        "depends_on".to_owned(),
-        "there is no service `db`".to_owned(),
-    )];
+    let gone = [("depends_on".to_owned(), "there is no service `db`".to_owned())];
     assert_eq!(problems(&form(json!(["db"])), Some("db")), gone);
-    let own = [(
-        "depends_on".to_owned(),
-        "`data` depends on itself".to_owned(),
-    )];
+    let own = [("depends_on".to_owned(), "`data` depends on itself".to_owned())];
     assert_eq!(problems(&form(json!(["data"])), None), own);
 }
 

@@ -21,13 +21,8 @@ fn environment() -> Environment {
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/invalid");
     let entries = fs::read_dir(folder).expect("the folder of invalid files");
-    let mut files: Vec<_> = entries
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    files.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "toml")
-    });
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
     files
 }
@@ -64,10 +59,7 @@ fn says_what_is_wrong_and_where() {
         };
         let expected = fs::read_to_string(path.with_extension("txt")).unwrap_or_default();
         if !agrees(&said, &expected) {
-            wrong.push(format!(
-                "{}\n--- expected\n{expected}\n--- said\n{said}",
-                path.display()
-            ));
+            wrong.push(format!("{}\n--- expected\n{expected}\n--- said\n{said}", path.display()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -80,11 +72,7 @@ fn every_expectation_has_its_file() {
     let folder = files[0].parent().expect("a folder");
     for entry in fs::read_dir(folder).expect("the folder of invalid files") {
         let path = entry.expect("an entry").path();
-        assert!(
-            files.contains(&path.with_extension("toml")),
-            "{}",
-            path.display()
-        );
+        assert!(files.contains(&path.with_extension("toml")), "{}", path.display());
     }
 }
 

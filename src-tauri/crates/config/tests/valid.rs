@@ -35,11 +35,7 @@ fn service(keys: &str) -> Service {
 }
 
 fn millis(service: &Service) -> (Option<u128>, Option<u128>, u128) {
-    let Thresholds {
-        degraded_above,
-        unhealthy_above,
-        timeout,
-    } = service.thresholds;
+    let Thresholds { degraded_above, unhealthy_above, timeout } = service.thresholds;
     (
         degraded_above.map(|d| d.as_millis()),
         unhealthy_above.map(|d| d.as_millis()),
@@ -93,21 +89,13 @@ fn the_example_lacks_two_services() {
 #[test]
 fn the_example_with_what_it_lacks() {
     let config = config(&EXAMPLE.replace("[\"user\", \"auth\"]", "[\"postgres\", \"postgres\"]"));
-    let [api, postgres] = config.services.as_slice() else {
-        panic!("{config:?}")
-    };
+    let [api, postgres] = config.services.as_slice() else { panic!("{config:?}") };
     assert_eq!(
         (api.name.as_str(), api.group.as_deref(), api.kind),
         ("API Gateway", Some("Edge"), Kind::Http)
     );
-    assert_eq!(
-        api.values.keys().collect::<Vec<_>>(),
-        ["url", "expect_status", "expect_json"]
-    );
-    assert_eq!(
-        (api.every, api.retry_every),
-        (Duration::from_secs(15), Duration::from_secs(5))
-    );
+    assert_eq!(api.values.keys().collect::<Vec<_>>(), ["url", "expect_status", "expect_json"]);
+    assert_eq!((api.every, api.retry_every), (Duration::from_secs(15), Duration::from_secs(5)));
     assert_eq!(millis(api), (Some(500), Some(2000), 10_000));
     assert_eq!(api.depends_on, [ServiceId::new("postgres").expect("an id")]);
     assert_eq!(api.probe().target(), "https://api.example.com/health");
@@ -121,53 +109,26 @@ fn the_example_with_what_it_lacks() {
 fn what_holds_where_nothing_is_said() {
     let plain = service("");
     assert_eq!((plain.name.as_str(), plain.group.as_ref()), ("db", None));
-    assert_eq!(
-        (plain.every, plain.retry_every),
-        (Duration::from_secs(30), Duration::from_secs(5))
-    );
+    assert_eq!((plain.every, plain.retry_every), (Duration::from_secs(30), Duration::from_secs(5)));
     assert_eq!(millis(&plain), (Some(500), None, 3000));
-    assert_eq!(
-        (plain.fail_after, plain.recover_after, plain.stable_count),
-        (3, 2, 3)
-    );
+    assert_eq!((plain.fail_after, plain.recover_after, plain.stable_count), (3, 2, 3));
     assert!((plain.slo_pct - 99.9).abs() < f64::EPSILON);
     assert_eq!(config(""), Config::default());
-    assert_eq!(
-        config("[settings]\n[connectivity]\n").settings,
-        Settings::default()
-    );
+    assert_eq!(config("[settings]\n[connectivity]\n").settings, Settings::default());
 }
 
 #[test]
 fn presets_tiers_and_keys_override_in_this_order() {
-    assert_eq!(
-        millis(&service("preset = \"cache\"")),
-        (Some(50), Some(500), 3000)
-    );
+    assert_eq!(millis(&service("preset = \"cache\"")), (Some(50), Some(500), 3000));
     assert_eq!(
         millis(&service("preset = \"cache\"\ntimeout = \"9s\"")),
         (Some(50), Some(500), 9000)
     );
-    assert_eq!(
-        millis(&service("unhealthy_above = \"2s\"")),
-        (Some(500), Some(2000), 3000)
-    );
-    assert_eq!(
-        service("tier = \"external\"").every,
-        Duration::from_secs(180)
-    );
-    assert_eq!(
-        service("tier = \"external\"\nevery = \"10m\"").every,
-        Duration::from_secs(600)
-    );
-    assert_eq!(
-        service("every = \"2s\"").retry_every,
-        Duration::from_secs(2)
-    );
-    assert_eq!(
-        service("retry_every = \"1s\"").retry_every,
-        Duration::from_secs(1)
-    );
+    assert_eq!(millis(&service("unhealthy_above = \"2s\"")), (Some(500), Some(2000), 3000));
+    assert_eq!(service("tier = \"external\"").every, Duration::from_secs(180));
+    assert_eq!(service("tier = \"external\"\nevery = \"10m\"").every, Duration::from_secs(600));
+    assert_eq!(service("every = \"2s\"").retry_every, Duration::from_secs(2));
+    assert_eq!(service("retry_every = \"1s\"").retry_every, Duration::from_secs(1));
     assert!((service("slo = 99").slo_pct - 99.0).abs() < f64::EPSILON);
     assert!((service("slo = \"99.95\"").slo_pct - 99.95).abs() < f64::EPSILON);
 }
@@ -272,16 +233,10 @@ headers = { Authorization = "keyring:api" }
     assert_eq!(service.values["headers"]["Authorization"], "keyring:api");
     let target = service.probe().target();
     assert_eq!(service.secrets().redact(&target), "https://example.com/***");
-    assert_eq!(
-        service.secrets().redact("saw `from the chain`"),
-        "saw `***`"
-    );
+    assert_eq!(service.secrets().redact("saw `from the chain`"), "saw `***`");
     assert!(!format!("{config:?}").contains("s3cret"));
 
-    let other = Environment::new(
-        |_| Some("0ther".to_owned()),
-        |_| Ok("from the chain".to_owned()),
-    );
+    let other = Environment::new(|_| Some("0ther".to_owned()), |_| Ok("from the chain".to_owned()));
     let (changed, _) = Config::parse("config.toml", text, &other).expect("a config");
     assert_ne!(config, changed, "a changed secret is a changed service");
 }

@@ -170,7 +170,12 @@ fn crashed(target: &Target, at: Timestamp, panic: &(dyn Any + Send)) -> Finished
 }
 
 fn failure(message: String) -> Observation {
-    Observation { response_time: None, outcome: Err(message), address: None, metadata: Metadata::new() }
+    Observation {
+        response_time: None,
+        outcome: Err(message),
+        address: None,
+        metadata: Metadata::new(),
+    }
 }
 
 fn finished(target: &Target, at: Timestamp, observation: Observation) -> Finished {
@@ -184,7 +189,11 @@ fn finished(target: &Target, at: Timestamp, observation: Observation) -> Finishe
 
 /// Checks every target once, as many at a time as `limits` allow. In the
 /// order of `targets`.
-pub async fn check_once(targets: &[Target], limits: Limits, clock: Clock) -> Vec<(ServiceId, CheckResult)> {
+pub async fn check_once(
+    targets: &[Target],
+    limits: Limits,
+    clock: Clock,
+) -> Vec<(ServiceId, CheckResult)> {
     let mut checks = Checks::new(limits, clock);
     for target in targets {
         checks.start(target);

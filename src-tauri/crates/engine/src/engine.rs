@@ -3,9 +3,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use health::{
-    Event, Fleet, Incident, IncidentId, Pause, Saved, ServiceId, Status, Timestamp,
-};
+use health::{Event, Fleet, Incident, IncidentId, Pause, Saved, ServiceId, Status, Timestamp};
 use history::{Bar, Writer};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -85,15 +83,21 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts checking. Must be called within a tokio runtime.
-    pub fn start(plan: Plan, past: Past, writer: Writer, surroundings: Surroundings) -> Self {
+    /// Starts checking; the receiver misses nothing from the first moment on.
+    /// Must be called within a tokio runtime.
+    pub fn start(
+        plan: Plan,
+        past: Past,
+        writer: Writer,
+        surroundings: Surroundings,
+    ) -> (Self, broadcast::Receiver<Event>) {
         let (commands, inbox) = mpsc::unbounded_channel();
-        let (events, _) = broadcast::channel(EVENTS);
+        let (events, from_the_start) = broadcast::channel(EVENTS);
         let clock = surroundings.clock.clone();
         let watcher = Watcher::new(plan, past, writer, surroundings, events.clone());
         let snapshot = watcher.published.subscribe();
         tokio::spawn(watcher.run(inbox));
-        Self { commands, snapshot, events, clock }
+        (Self { commands, snapshot, events, clock }, from_the_start)
     }
 
     /// Everything as it stands, now and on every change.
@@ -251,9 +255,10 @@ impl Watcher {
     fn next_wake(&self) -> Instant {
         let now = Instant::now();
         let wall = self.surroundings.clock.now();
-        let tick = self.fleet.next_tick(wall).map(|at| {
-            now + Duration::from_millis(u64::try_from(at.since(wall)).unwrap_or(0))
-        });
+        let tick = self
+            .fleet
+            .next_tick(wall)
+            .map(|at| now + Duration::from_millis(u64::try_from(at.since(wall)).unwrap_or(0)));
         let due = self.schedule.next().filter(|_| self.is_looking());
         [due, tick, self.connectivity.ask_again]
             .into_iter()
@@ -347,7 +352,9 @@ impl Watcher {
     /// Looks again soon at a change that is not believed yet, and at once at
     /// everything that may be its cause.
     fn confirm(&mut self, id: &ServiceId) {
-        let (Some(state), Some(target)) = (self.fleet.service(id), self.targets.get(id)) else { return };
+        let (Some(state), Some(target)) = (self.fleet.service(id), self.targets.get(id)) else {
+            return;
+        };
         if state.is_unsettled() {
             self.schedule.hasten(id, Instant::now() + target.retry_every);
         }
@@ -590,7 +597,9 @@ impl Watcher {
 
     fn write_incidents(&self, mut incidents: Vec<Incident>, announcements: Vec<Event>) {
         let Some(last) = incidents.pop() else {
-            announcements.into_iter().for_each(|event| self.tell(event));
+            for event in announcements {
+                self.tell(event);
+            }
             return;
         };
         for incident in incidents {

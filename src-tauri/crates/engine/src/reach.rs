@@ -38,7 +38,10 @@ impl Reach {
             IpAddr::V4(v4) => {
                 let [a, b, ..] = v4.octets();
                 let shared = a == 100 && (64..128).contains(&b); // RFC 6598, used by overlay VPNs
-                (v4.is_loopback() || v4.is_unspecified(), v4.is_private() || v4.is_link_local() || shared)
+                (
+                    v4.is_loopback() || v4.is_unspecified(),
+                    v4.is_private() || v4.is_link_local() || shared,
+                )
             }
             IpAddr::V6(v6) => (
                 v6.is_loopback() || v6.is_unspecified(),

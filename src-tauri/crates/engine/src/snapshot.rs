@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use health::{
-    CheckResult, Incident, Millis, Pause, ServiceId, ServiceState, ServiceStatus, Summary, Timestamp,
+    CheckResult, Incident, Millis, Pause, ServiceId, ServiceState, ServiceStatus, Summary,
+    Timestamp,
 };
 use history::Bar;
 use serde::Serialize;
@@ -107,9 +108,8 @@ pub(crate) fn push_bar(bars: &mut VecDeque<Bar>, result: &CheckResult, every: Du
     if let Some(last) = bars.back() {
         let missed = result.at.since(last.at) / every - 1;
         let start = last.at;
-        for n in 1..=missed.min(BARS as Millis) {
-            bars.push_back(Bar { at: start + n * every, status: None, ms: None });
-        }
+        let gaps = (1..=missed).take(BARS);
+        bars.extend(gaps.map(|n| Bar { at: start + n * every, status: None, ms: None }));
     }
     bars.push_back(Bar { at: result.at, status: Some(result.status), ms: result.response_time_ms });
     let surplus = bars.len().saturating_sub(BARS);

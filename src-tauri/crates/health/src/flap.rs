@@ -80,7 +80,8 @@ impl Flapping {
         let slots = (WINDOW - 1) as f64;
         let (oldest, newest) = WEIGHTS;
         let weight = |slot: usize| oldest + (newest - oldest) * slot as f64 / (slots - 1.0);
-        self.steps().filter(|(_, changed)| *changed).map(|(slot, _)| weight(slot)).sum::<f64>() / slots
+        self.steps().filter(|(_, changed)| *changed).map(|(slot, _)| weight(slot)).sum::<f64>()
+            / slots
     }
 
     /// Each step from one result to the next, the newest in the last slot.

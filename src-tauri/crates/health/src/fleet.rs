@@ -313,7 +313,12 @@ impl Fleet {
         self.set_pause(id, None, now)
     }
 
-    fn set_pause(&mut self, id: Option<&ServiceId>, pause: Option<Pause>, now: Timestamp) -> Vec<Event> {
+    fn set_pause(
+        &mut self,
+        id: Option<&ServiceId>,
+        pause: Option<Pause>,
+        now: Timestamp,
+    ) -> Vec<Event> {
         let slot = match id {
             None => &mut self.pause_all,
             Some(id) => match self.services.get_mut(id) {
@@ -377,12 +382,14 @@ impl Fleet {
 
     /// When, after `now`, [`Fleet::tick`] has something to do next.
     pub fn next_tick(&self, now: Timestamp) -> Option<Timestamp> {
-        let pauses = self.pause_all.iter().chain(self.services.values().filter_map(|s| s.pause.as_ref()));
+        let pauses =
+            self.pause_all.iter().chain(self.services.values().filter_map(|s| s.pause.as_ref()));
         let mutes = self.services.values().filter_map(|s| s.muted_until);
-        let waits = self.unannounced.iter().filter_map(|id| self.services.get(id)).filter_map(|s| {
-            let held = s.incident.as_ref().map(|incident| incident.detected_at + HOLD);
-            s.orphan_since.map(|since| since + ORPHAN_GRACE).or(held)
-        });
+        let waits =
+            self.unannounced.iter().filter_map(|id| self.services.get(id)).filter_map(|s| {
+                let held = s.incident.as_ref().map(|incident| incident.detected_at + HOLD);
+                s.orphan_since.map(|since| since + ORPHAN_GRACE).or(held)
+            });
         pauses
             .filter_map(|pause| pause.until)
             .chain(mutes)
@@ -503,7 +510,8 @@ impl Fleet {
             };
             let waits = caused
                 || orphan_since.is_some_and(|since| now < since + ORPHAN_GRACE)
-                || (now < incident.detected_at + HOLD && self.has_suspect(&id, incident.started_at));
+                || (now < incident.detected_at + HOLD
+                    && self.has_suspect(&id, incident.started_at));
             if waits {
                 self.update(&id, |state| state.orphan_since = orphan_since);
                 continue;
@@ -568,7 +576,10 @@ impl Fleet {
         let link = |id: &ServiceId| self.services.get(id).map_or(Link::Unknown, ServiceState::link);
         let mut causes: Vec<_> = self.graph.causes_of(id, link).into_iter().collect();
         causes.sort_by_key(|id| {
-            self.services.get(id).and_then(|s| s.incident.as_ref()).map(|incident| incident.started_at)
+            self.services
+                .get(id)
+                .and_then(|s| s.incident.as_ref())
+                .map(|incident| incident.started_at)
         });
         causes
     }

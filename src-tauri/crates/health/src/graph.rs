@@ -44,7 +44,8 @@ impl DependencyGraph {
     ) -> Result<Self, UnknownDependency> {
         let services: Vec<_> = services.into_iter().collect();
         let ids: Vec<ServiceId> = services.iter().map(|(id, _)| (*id).clone()).collect();
-        let index: BTreeMap<_, _> = ids.iter().cloned().enumerate().map(|(i, id)| (id, i)).collect();
+        let index: BTreeMap<_, _> =
+            ids.iter().cloned().enumerate().map(|(i, id)| (id, i)).collect();
         let mut dependencies = vec![Vec::new(); ids.len()];
         let mut dependants = vec![Vec::new(); ids.len()];
         for (id, depends_on) in services {
@@ -104,7 +105,11 @@ impl DependencyGraph {
 
     /// The root causes that explain why `id` is down; empty when it is one.
     /// A circle is named by the members met first.
-    pub fn causes_of(&self, id: &ServiceId, state: impl Fn(&ServiceId) -> Link) -> BTreeSet<ServiceId> {
+    pub fn causes_of(
+        &self,
+        id: &ServiceId,
+        state: impl Fn(&ServiceId) -> Link,
+    ) -> BTreeSet<ServiceId> {
         let Some(&start) = self.index.get(id) else { return BTreeSet::new() };
         let mut seen = BTreeSet::from([start]);
         let mut queue = VecDeque::from([start]);
@@ -200,10 +205,8 @@ mod tests {
     }
 
     fn graph(edges: &[(&str, &[&str])]) -> DependencyGraph {
-        let owned: Vec<(ServiceId, Vec<ServiceId>)> = edges
-            .iter()
-            .map(|(from, to)| (id(from), to.iter().map(|t| id(t)).collect()))
-            .collect();
+        let owned: Vec<(ServiceId, Vec<ServiceId>)> =
+            edges.iter().map(|(from, to)| (id(from), to.iter().map(|t| id(t)).collect())).collect();
         DependencyGraph::new(owned.iter().map(|(id, to)| (id, to.as_slice()))).expect("known ids")
     }
 
@@ -244,16 +247,23 @@ mod tests {
 
     #[test]
     fn a_missing_dependency_is_named() {
-        let error = DependencyGraph::new([(&id("a"), [id("b")].as_slice())]).expect_err("b is missing");
+        let error =
+            DependencyGraph::new([(&id("a"), [id("b")].as_slice())]).expect_err("b is missing");
         assert_eq!(error.to_string(), "`a` depends on `b`, which does not exist");
     }
 
     #[test]
     fn a_chain_of_ten_thousand_needs_no_stack() {
         let owned: Vec<(ServiceId, Vec<ServiceId>)> = (0..10_000)
-            .map(|i| (id(&format!("s{i}")), (i > 0).then(|| id(&format!("s{}", i - 1))).into_iter().collect()))
+            .map(|i| {
+                (
+                    id(&format!("s{i}")),
+                    (i > 0).then(|| id(&format!("s{}", i - 1))).into_iter().collect(),
+                )
+            })
             .collect();
-        let graph = DependencyGraph::new(owned.iter().map(|(id, to)| (id, to.as_slice()))).expect("known");
+        let graph =
+            DependencyGraph::new(owned.iter().map(|(id, to)| (id, to.as_slice()))).expect("known");
         assert_eq!(graph.affected_by(&id("s0")).len(), 9_999);
         assert_eq!(graph.causes_of(&id("s9999"), |_| Link::Down), ids(&["s0"]));
     }

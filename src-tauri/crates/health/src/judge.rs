@@ -204,9 +204,13 @@ mod tests {
                     _ => Status::Unhealthy,
                 };
                 judge.observe(JudgePolicy::default(), &result(i as i64, status));
-                judge.status().as_str().chars().next().filter(|&c| c != 'u').unwrap_or(
-                    if judge.status() == ServiceStatus::Unhealthy { 'u' } else { '?' },
-                )
+                judge
+                    .status()
+                    .as_str()
+                    .chars()
+                    .next()
+                    .filter(|&c| c != 'u')
+                    .unwrap_or(if judge.status() == ServiceStatus::Unhealthy { 'u' } else { '?' })
             })
             .collect()
     }

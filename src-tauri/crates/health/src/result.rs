@@ -56,9 +56,8 @@ impl CheckResult {
         if let Some(address) = address {
             metadata.insert("address".to_owned(), address.to_string());
         }
-        let too_slow = |limit: Option<Duration>| {
-            response_time.zip(limit).filter(|(took, limit)| took > limit)
-        };
+        let too_slow =
+            |limit: Option<Duration>| response_time.zip(limit).filter(|(took, limit)| took > limit);
         let (status, message) = match outcome {
             Err(failure) => (Status::Unhealthy, failure),
             Ok(seen) => {

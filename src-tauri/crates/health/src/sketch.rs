@@ -119,26 +119,19 @@ impl LatencySketch {
         if !(allowed.contains(&min) && allowed.contains(&max) && min <= max) || rest.is_empty() {
             return Err(InvalidSketch);
         }
-        let mut sketch = Self {
-            range: Some((min, max)),
-            ..Self::default()
-        };
+        let mut sketch = Self { range: Some((min, max)), ..Self::default() };
         let mut index = 0_u64;
         while !rest.is_empty() {
             let step = take_varint(&mut rest)?;
             let count = take_varint(&mut rest)?;
-            index = index
-                .checked_add(step)
-                .filter(|index| *index < BUCKETS)
-                .ok_or(InvalidSketch)?;
+            index =
+                index.checked_add(step).filter(|index| *index < BUCKETS).ok_or(InvalidSketch)?;
             let repeated = step == 0 && !sketch.buckets.is_empty();
             if repeated || count == 0 {
                 return Err(InvalidSketch);
             }
             sketch.count = sketch.count.checked_add(count).ok_or(InvalidSketch)?;
-            sketch
-                .buckets
-                .insert(u16::try_from(index).map_err(|_| InvalidSketch)?, count);
+            sketch.buckets.insert(u16::try_from(index).map_err(|_| InvalidSketch)?, count);
         }
         Ok(sketch)
     }
@@ -221,10 +214,7 @@ mod tests {
     fn hostile_values_stay_in_bounds() {
         let sketch = sketch_of(&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, 0.0, 1e300]);
         assert_eq!(sketch.count(), 5);
-        assert_eq!(
-            (sketch.min(), sketch.max()),
-            (Some(SHORTEST_MS), Some(LONGEST_MS))
-        );
+        assert_eq!((sketch.min(), sketch.max()), (Some(SHORTEST_MS), Some(LONGEST_MS)));
         assert!(u64::from(bucket(LONGEST_MS)) < BUCKETS);
         assert_eq!(LatencySketch::from_bytes(&sketch.to_bytes()), Ok(sketch));
     }
@@ -238,18 +228,8 @@ mod tests {
     #[test]
     fn garbage_is_rejected() {
         let good = sketch_of(&[1.0, 2.0, 3.0]).to_bytes();
-        for bad in [
-            &b""[..],
-            b"\x02",
-            b"\x01\x00",
-            &good[..17],
-            &good[..good.len() - 1],
-        ] {
-            assert_eq!(
-                LatencySketch::from_bytes(bad),
-                Err(InvalidSketch),
-                "{bad:?}"
-            );
+        for bad in [&b""[..], b"\x02", b"\x01\x00", &good[..17], &good[..good.len() - 1]] {
+            assert_eq!(LatencySketch::from_bytes(bad), Err(InvalidSketch), "{bad:?}");
         }
         let endless = [&good[..17], &[0xff; 11]].concat();
         assert_eq!(LatencySketch::from_bytes(&endless), Err(InvalidSketch));

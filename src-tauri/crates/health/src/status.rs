@@ -35,9 +35,7 @@ impl fmt::Display for Status {
 }
 
 /// What a service shows: the judged status of its results, or why there is none.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ts_rs::TS,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ts_rs::TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export_to = "bindings.ts")]
 pub enum ServiceStatus {
@@ -84,9 +82,7 @@ impl From<Status> for ServiceStatus {
 }
 
 /// The state of everything, as the tray icon shows it.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ts_rs::TS,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ts_rs::TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export_to = "bindings.ts")]
 pub enum Overall {

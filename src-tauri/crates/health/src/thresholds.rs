@@ -67,7 +67,7 @@ impl Thresholds {
 
     /// Without a preset: HTTP pages may take their time.
     pub const HTTP: Self = Self {
-        degraded_above: Some(Duration::from_millis(2000)),
+        degraded_above: Some(Duration::from_secs(2)),
         unhealthy_above: None,
         timeout: Duration::from_secs(5),
     };

@@ -34,9 +34,7 @@ impl Counts {
 
     /// All results.
     pub fn total(self) -> u64 {
-        self.healthy
-            .saturating_add(self.degraded)
-            .saturating_add(self.unhealthy)
+        self.healthy.saturating_add(self.degraded).saturating_add(self.unhealthy)
     }
 
     /// Percentage of results that were healthy, to 4 digits; `None` without any.
@@ -47,10 +45,7 @@ impl Counts {
     /// Percentage of results that were healthy or degraded, to 4 digits;
     /// `None` without any.
     pub fn availability_pct(self) -> Option<f64> {
-        percentage(
-            self.healthy.saturating_add(self.degraded) as f64,
-            self.total() as f64,
-        )
+        percentage(self.healthy.saturating_add(self.degraded) as f64, self.total() as f64)
     }
 }
 
@@ -86,9 +81,7 @@ impl Spent {
 
     /// Time that was observed at all.
     pub fn observed_ms(self) -> Millis {
-        self.healthy
-            .saturating_add(self.degraded)
-            .saturating_add(self.unhealthy)
+        self.healthy.saturating_add(self.degraded).saturating_add(self.unhealthy)
     }
 
     /// Percentage of the observed time without an outage, to 4 digits; `None`
@@ -209,11 +202,7 @@ mod tests {
 
     #[test]
     fn by_checks_to_four_digits() {
-        let counts = Counts {
-            healthy: 196,
-            degraded: 120,
-            unhealthy: 72,
-        };
+        let counts = Counts { healthy: 196, degraded: 120, unhealthy: 72 };
         assert_eq!(counts.uptime_pct(), Some(50.5155));
         assert_eq!(counts.availability_pct(), Some(81.4433));
         assert_eq!(Objective::default().met_by(counts), Some(false));
@@ -225,35 +214,21 @@ mod tests {
         assert_eq!(Objective::default().met_by(Counts::default()), None);
         let nothing = Objective::default().judge(Spent::default());
         assert_eq!(nothing.pct, None);
-        assert_eq!(
-            (nothing.error_budget_left_pct, nothing.burn_rate),
-            (None, None)
-        );
+        assert_eq!((nothing.error_budget_left_pct, nothing.burn_rate), (None, None));
     }
 
     #[test]
     fn half_the_budget_used_burns_at_half_the_rate() {
         let down = 30 * DAY / 2000;
-        let spent = Spent {
-            healthy: 30 * DAY - down,
-            degraded: 0,
-            unhealthy: down,
-        };
+        let spent = Spent { healthy: 30 * DAY - down, degraded: 0, unhealthy: down };
         let found = Objective::default().judge(spent);
         assert_eq!(found.pct, Some(99.95));
-        assert_eq!(
-            (found.error_budget_left_pct, found.burn_rate),
-            (Some(50.0), Some(0.5))
-        );
+        assert_eq!((found.error_budget_left_pct, found.burn_rate), (Some(50.0), Some(0.5)));
     }
 
     #[test]
     fn an_overspent_budget_is_negative_and_none_is_no_budget() {
-        let spent = Spent {
-            healthy: 98 * MINUTE,
-            degraded: 0,
-            unhealthy: 2 * MINUTE,
-        };
+        let spent = Spent { healthy: 98 * MINUTE, degraded: 0, unhealthy: 2 * MINUTE };
         let objective = Objective::new(99.0).unwrap_or_default();
         assert_eq!(objective.judge(spent).error_budget_left_pct, Some(-100.0));
         let perfection = Objective::new(100.0).unwrap_or_default();
@@ -265,11 +240,7 @@ mod tests {
 
     #[test]
     fn degraded_time_is_available() {
-        let spent = Spent {
-            healthy: MINUTE,
-            degraded: MINUTE,
-            unhealthy: 0,
-        };
+        let spent = Spent { healthy: MINUTE, degraded: MINUTE, unhealthy: 0 };
         assert_eq!(spent.availability_pct(), Some(100.0));
     }
 
@@ -277,14 +248,8 @@ mod tests {
     fn a_result_holds_until_the_next_or_its_hold() {
         let hold = Hold::of(Duration::from_secs(30), Duration::from_secs(3));
         assert_eq!(hold.ms(), 48_000);
-        assert_eq!(
-            hold.until(Timestamp(0), Timestamp(30_000)),
-            Timestamp(30_000)
-        );
-        assert_eq!(
-            hold.until(Timestamp(0), Timestamp(90_000)),
-            Timestamp(48_000)
-        );
+        assert_eq!(hold.until(Timestamp(0), Timestamp(30_000)), Timestamp(30_000));
+        assert_eq!(hold.until(Timestamp(0), Timestamp(90_000)), Timestamp(48_000));
         assert_eq!(hold.until(Timestamp(0), Timestamp(-5)), Timestamp(0));
         assert_eq!(Hold::of(Duration::MAX, Duration::MAX).ms(), 7 * DAY);
     }

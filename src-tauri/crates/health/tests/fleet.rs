@@ -210,7 +210,9 @@ fn a_service_that_leaves_the_config_leaves_no_open_incident() {
     let mut play = Play::new(fleet(chain()));
     play.times(5, &[("db", U)]);
     let events = play.fleet.reconfigure(vec![member("api", &["db"])], Timestamp(play.now));
-    assert!(matches!(&events[..], [Event::IncidentResolved { incident, .. }] if incident.service == id("db")));
+    assert!(
+        matches!(&events[..], [Event::IncidentResolved { incident, .. }] if incident.service == id("db"))
+    );
     assert_eq!(play.fleet.services().count(), 1);
 }
 

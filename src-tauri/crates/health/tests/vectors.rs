@@ -105,13 +105,13 @@ struct Graph {
 #[test]
 fn graph() {
     for (n, case) in vectors::<Graph>("graph.json").into_iter().enumerate() {
-        let graph = DependencyGraph::new(case.depends_on.iter().map(|(id, to)| (id, to.as_slice())))
-            .expect("every dependency is a service");
+        let graph =
+            DependencyGraph::new(case.depends_on.iter().map(|(id, to)| (id, to.as_slice())))
+                .expect("every dependency is a service");
         for (id, affected) in &case.affected_by {
             assert_eq!(&graph.affected_by(id), affected, "case {n}, {id}");
         }
-        let link =
-            |id: &ServiceId| if case.unhealthy.contains(id) { Link::Down } else { Link::Up };
+        let link = |id: &ServiceId| if case.unhealthy.contains(id) { Link::Down } else { Link::Up };
         assert_eq!(graph.root_cause(link), case.root_cause, "case {n}");
     }
 }

@@ -30,11 +30,7 @@ fn feed(writer: &Writer, count: usize, days: i64, now: Timestamp) -> Result<(), 
     for n in 0..checks {
         for (k, service) in (0..).zip(&services) {
             let at = now - (checks - n) * EVERY + k * 37;
-            writer.record(
-                service.clone(),
-                result(at, n * 31 + k),
-                Hold::from_ms(48_000),
-            );
+            writer.record(service.clone(), result(at, n * 31 + k), Hold::from_ms(48_000));
         }
         if n % 2_000 == 0 {
             writer.flush_and_wait()?;
@@ -52,28 +48,15 @@ fn result(at: Timestamp, noise: i64) -> CheckResult {
         .into();
     CheckResult {
         at,
-        status: if failed {
-            Status::Unhealthy
-        } else {
-            Status::Healthy
-        },
+        status: if failed { Status::Unhealthy } else { Status::Healthy },
         response_time_ms: (!failed).then_some(ms),
-        message: if failed {
-            "connection refused"
-        } else {
-            "200 OK"
-        }
-        .to_owned(),
+        message: if failed { "connection refused" } else { "200 OK" }.to_owned(),
         metadata,
     }
 }
 
 fn open(folder: &Path, keep: Keep) -> Result<History, Box<dyn Error>> {
-    let options = Options {
-        keep,
-        zone: Zone::utc(),
-        clock: Arc::new(|| NOW),
-    };
+    let options = Options { keep, zone: Zone::utc(), clock: Arc::new(|| NOW) };
     Ok(History::open_with(folder, options)?.0)
 }
 
@@ -93,11 +76,10 @@ fn bytes_per_result() -> Result<(), Box<dyn Error>> {
         for table in ["results", "quarters"] {
             let count = format!("SELECT count(*) FROM {table}");
             let rows: i64 = conn.query_row(&count, [], |row| row.get(0))?;
-            let bytes: i64 = conn.query_row(
-                "SELECT sum(pgsize) FROM dbstat WHERE name = ?1",
-                [table],
-                |row| row.get(0),
-            )?;
+            let bytes: i64 =
+                conn.query_row("SELECT sum(pgsize) FROM dbstat WHERE name = ?1", [table], |row| {
+                    row.get(0)
+                })?;
             let each = bytes as f64 / rows as f64;
             println!("7 days of {services} services: {rows} {table} of {each:.1} bytes");
         }
@@ -130,23 +112,14 @@ fn month(count: usize) -> Result<(), Box<dyn Error>> {
     })?;
     timed("remove what is old", || retain(&history.writer()))?;
     history.close()?;
-    println!(
-        "size: {:.1} MB",
-        fs::metadata(folder.path().join("history.db"))?.len() as f64 / 1e6
-    );
-    timed("open, with its check", || {
-        open(folder.path(), Keep::default()).map(drop)
-    })?;
+    println!("size: {:.1} MB", fs::metadata(folder.path().join("history.db"))?.len() as f64 / 1e6);
+    timed("open, with its check", || open(folder.path(), Keep::default()).map(drop))?;
     ask(folder.path())
 }
 
 fn ask(folder: &Path) -> Result<(), Box<dyn Error>> {
     let reader = Reader::open(folder)?;
-    let (id, zone, objective) = (
-        ServiceId::new("service-0")?,
-        Zone::utc(),
-        Objective::default(),
-    );
+    let (id, zone, objective) = (ServiceId::new("service-0")?, Zone::utc(), Objective::default());
     for _ in 0..2 {
         timed("uptime of 30 days", || {
             Ok(reader.uptime(&id, 30, &zone, NOW, objective).map(drop)?)
@@ -155,30 +128,14 @@ fn ask(folder: &Path) -> Result<(), Box<dyn Error>> {
     timed("uptime of 365 days", || {
         Ok(reader.uptime(&id, 365, &zone, NOW, objective).map(drop)?)
     })?;
-    timed("daily of 30 days", || {
-        Ok(reader.daily(&id, 30, &zone, NOW).map(drop)?)
-    })?;
-    timed("24 h, 7 d, 30 d", || {
-        Ok(reader.uptimes(&id, &zone, NOW, objective).map(drop)?)
-    })?;
-    for range in [
-        Range::Hour,
-        Range::Day,
-        Range::Week,
-        Range::Month,
-        Range::Year,
-    ] {
+    timed("daily of 30 days", || Ok(reader.daily(&id, 30, &zone, NOW).map(drop)?))?;
+    timed("24 h, 7 d, 30 d", || Ok(reader.uptimes(&id, &zone, NOW, objective).map(drop)?))?;
+    for range in [Range::Hour, Range::Day, Range::Week, Range::Month, Range::Year] {
         let label = format!("chart of {range:?}");
-        timed(&label, || {
-            Ok(reader.latency(&id, range, &zone, NOW).map(drop)?)
-        })?;
+        timed(&label, || Ok(reader.latency(&id, range, &zone, NOW).map(drop)?))?;
     }
-    timed("figures of all services", || {
-        Ok(reader.figures(NOW).map(drop)?)
-    })?;
-    timed("bars of all services", || {
-        Ok(reader.recent_bars(60).map(drop)?)
-    })
+    timed("figures of all services", || Ok(reader.figures(NOW).map(drop)?))?;
+    timed("bars of all services", || Ok(reader.recent_bars(60).map(drop)?))
 }
 
 #[allow(clippy::disallowed_types)]

@@ -25,19 +25,13 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let clock = || Timestamp(jiff::Timestamp::now().as_millisecond());
-        Self {
-            keep: Keep::default(),
-            zone: Zone::local(),
-            clock: Arc::new(clock),
-        }
+        Self { keep: Keep::default(), zone: Zone::local(), clock: Arc::new(clock) }
     }
 }
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
-            .field("keep", &self.keep)
-            .finish_non_exhaustive()
+        f.debug_struct("Options").field("keep", &self.keep).finish_non_exhaustive()
     }
 }
 
@@ -73,11 +67,7 @@ impl History {
         let (conn, recovered) = open_writable(data_dir, (options.clock)())?;
         let (writer, thread) =
             Writer::spawn(conn, options).map_err(|error| OpenError::no_thread(data_dir, &error))?;
-        let history = Self {
-            folder: data_dir.to_owned(),
-            writer,
-            thread: Some(thread),
-        };
+        let history = Self { folder: data_dir.to_owned(), writer, thread: Some(thread) };
         Ok((history, recovered))
     }
 

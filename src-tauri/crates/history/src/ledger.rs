@@ -17,16 +17,9 @@ const END_OF_TIME: Timestamp = Timestamp(253_402_214_400_000);
 /// One thing to write.
 #[derive(Debug, Clone)]
 pub(crate) enum Entry {
-    Result {
-        service: ServiceId,
-        result: CheckResult,
-        hold: Hold,
-    },
+    Result { service: ServiceId, result: CheckResult, hold: Hold },
     Incident(Incident),
-    State {
-        key: String,
-        json: String,
-    },
+    State { key: String, json: String },
 }
 
 /// The writing side of the database: knows how to add to it so that rollups
@@ -64,11 +57,7 @@ struct Held {
 
 impl Ledger {
     pub fn new(conn: Connection, zone: Zone) -> Self {
-        Self {
-            conn,
-            zone,
-            known: Known::default(),
-        }
+        Self { conn, zone, known: Known::default() }
     }
 
     /// Writes all or nothing.
@@ -90,15 +79,10 @@ impl Ledger {
     }
 
     fn try_write(&mut self, entries: &[Entry]) -> rusqlite::Result<()> {
-        let transaction = self
-            .conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let data_version = pragma(&transaction, "data_version")?;
         if self.known.data_version != data_version {
-            self.known = Known {
-                data_version,
-                ..Known::default()
-            };
+            self.known = Known { data_version, ..Known::default() };
         }
         let mut batch = Batch {
             transaction,
@@ -124,11 +108,7 @@ struct Batch<'a> {
 impl Batch<'_> {
     fn write(&mut self, entry: &Entry) -> rusqlite::Result<()> {
         match entry {
-            Entry::Result {
-                service,
-                result,
-                hold,
-            } => self.result(service, result, *hold),
+            Entry::Result { service, result, hold } => self.result(service, result, *hold),
             Entry::Incident(incident) => self.incident(incident),
             Entry::State { key, json } => self
                 .transaction
@@ -157,16 +137,9 @@ impl Batch<'_> {
         if !self.insert(service.key, result, hold)? {
             return Ok(());
         }
-        let added = Held {
-            at: result.at,
-            status: result.status,
-            hold,
-        };
+        let added = Held { at: result.at, status: result.status, hold };
         let response_ms = response_us(result.response_time_ms).map(|us| us as f64 / 1000.0);
-        let counted = self
-            .rollups
-            .entry((service.key, quarter(result.at)))
-            .or_default();
+        let counted = self.rollups.entry((service.key, quarter(result.at))).or_default();
         counted.count(result.status, response_ms);
 
         let (previous, next) = self.neighbours(service.key, result.at)?;
@@ -184,16 +157,11 @@ impl Batch<'_> {
     }
 
     fn insert(&mut self, key: i64, result: &CheckResult, hold: Hold) -> rusqlite::Result<bool> {
-        let message = self
-            .known
-            .texts
-            .store(&self.transaction, result.message.clone())?;
+        let message = self.known.texts.store(&self.transaction, result.message.clone())?;
         let metadata = if result.metadata.is_empty() {
             Value::Null
         } else {
-            self.known
-                .texts
-                .store(&self.transaction, json(&result.metadata)?)?
+            self.known.texts.store(&self.transaction, json(&result.metadata)?)?
         };
         let mut insert = self.transaction.prepare_cached(
             "INSERT OR IGNORE INTO results
@@ -230,10 +198,7 @@ impl Batch<'_> {
             )?
             .query_row(params![key, start.0], |row| row.get(0))
             .optional()?;
-        let adding = self
-            .rollups
-            .get(&(key, start))
-            .map_or(0, |rollup| rollup.counts.total());
+        let adding = self.rollups.get(&(key, start)).map_or(0, |rollup| rollup.counts.total());
         let there: i64 = self
             .transaction
             .prepare_cached(
@@ -276,10 +241,7 @@ impl Batch<'_> {
                 hold: Hold::from_ms(row.get(2)?),
             })
         };
-        self.transaction
-            .prepare_cached(sql)?
-            .query_row(params![key, at.0], read)
-            .optional()
+        self.transaction.prepare_cached(sql)?.query_row(params![key, at.0], read).optional()
     }
 
     /// Adds (`sign` 1) or takes back (-1) the time a result holds until `next`.
@@ -299,10 +261,7 @@ impl Batch<'_> {
              ON CONFLICT (id) DO UPDATE SET id = id RETURNING key, raw_since",
         )?;
         let service = insert.query_row([id.as_str()], |row| {
-            Ok(Service {
-                key: row.get(0)?,
-                raw_since: Timestamp(row.get(1)?),
-            })
+            Ok(Service { key: row.get(0)?, raw_since: Timestamp(row.get(1)?) })
         })?;
         self.known.services.insert(id.clone(), service);
         Ok(service)
@@ -358,14 +317,7 @@ fn add_to_quarter(
         .optional()?
         .unwrap_or_default();
     rollup.merge(added);
-    put_rollup(
-        conn,
-        "quarters",
-        "start",
-        key,
-        Value::Integer(start.0),
-        &rollup,
-    )
+    put_rollup(conn, "quarters", "start", key, Value::Integer(start.0), &rollup)
 }
 
 /// Writes one row of `quarters` or `days`, in place of the one there.
@@ -383,9 +335,7 @@ pub(crate) fn put_rollup(
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     ))?;
     let place: [Box<dyn rusqlite::ToSql>; 2] = [Box::new(key), Box::new(at)];
-    replace
-        .execute(params_from_iter(place.into_iter().chain(rollup.values())))
-        .map(drop)
+    replace.execute(params_from_iter(place.into_iter().chain(rollup.values()))).map(drop)
 }
 
 fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
@@ -396,8 +346,7 @@ fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
 /// Whole microseconds, at least 0; `None` for what is not a number.
 #[allow(clippy::cast_possible_truncation)] // `as` saturates
 fn response_us(ms: Option<f64>) -> Option<i64> {
-    ms.filter(|ms| !ms.is_nan())
-        .map(|ms| (ms.max(0.0) * 1000.0).round() as i64)
+    ms.filter(|ms| !ms.is_nan()).map(|ms| (ms.max(0.0) * 1000.0).round() as i64)
 }
 
 const fn status_code(status: Status) -> i64 {

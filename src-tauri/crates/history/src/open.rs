@@ -76,10 +76,7 @@ pub enum OpenError {
 impl OpenError {
     pub(crate) fn no_thread(path: &Path, error: &io::Error) -> Self {
         let reason = format!("no thread for it: {error}");
-        Self::NotWritable {
-            path: path.to_owned(),
-            reason,
-        }
+        Self::NotWritable { path: path.to_owned(), reason }
     }
 
     /// What a person can do about it, one line.
@@ -113,10 +110,7 @@ pub(crate) fn open_writable(
         Ok(conn) => Ok((conn, None)),
         Err(OpenError::Unreadable { reason, .. }) => {
             let set_aside = set_aside(&path, now)?;
-            Ok((
-                connect_writable(&path)?,
-                Some(Recovered { set_aside, reason }),
-            ))
+            Ok((connect_writable(&path)?, Some(Recovered { set_aside, reason })))
         }
         Err(error) => Err(error),
     }
@@ -125,6 +119,9 @@ pub(crate) fn open_writable(
 /// Opens the database of a data folder for questions. Where there is none the
 /// answers are those of an empty history.
 pub(crate) fn open_readable(folder: &Path) -> Result<Connection, OpenError> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(OpenError::NotAFolder { path: folder.to_owned() });
+    }
     let path = folder.join(FILE);
     let fault = |error| classify(&path, error);
     if !path.exists() {
@@ -156,8 +153,7 @@ fn connect_writable(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags).map_err(fault)?;
     conn.busy_timeout(BUSY_TIMEOUT).map_err(fault)?;
-    conn.execute_batch("PRAGMA cell_size_check = ON")
-        .map_err(fault)?;
+    conn.execute_batch("PRAGMA cell_size_check = ON").map_err(fault)?;
     check_origin(&conn, path)?;
     check_pages(&conn, path)?;
     // Nothing before this line has changed the file.
@@ -183,17 +179,10 @@ fn check_origin(conn: &Connection, path: &Path) -> Result<(), OpenError> {
         .map_err(fault)?;
     if application != APPLICATION_ID && (tables > 0 || found > 0) {
         let reason = "it is a database of another program".to_owned();
-        return Err(OpenError::Unreadable {
-            path: path.to_owned(),
-            reason,
-        });
+        return Err(OpenError::Unreadable { path: path.to_owned(), reason });
     }
     if found > known_version() {
-        return Err(OpenError::Newer {
-            path: path.to_owned(),
-            found,
-            known: known_version(),
-        });
+        return Err(OpenError::Newer { path: path.to_owned(), found, known: known_version() });
     }
     Ok(())
 }
@@ -206,10 +195,7 @@ fn check_pages(conn: &Connection, path: &Path) -> Result<(), OpenError> {
         return Ok(());
     }
     let reason = verdict.split_whitespace().collect::<Vec<_>>().join(" ");
-    Err(OpenError::Unreadable {
-        path: path.to_owned(),
-        reason,
-    })
+    Err(OpenError::Unreadable { path: path.to_owned(), reason })
 }
 
 fn migrate(conn: &mut Connection, path: &Path) -> Result<(), OpenError> {
@@ -246,44 +232,30 @@ pub(crate) fn pragma(conn: &Connection, name: &str) -> rusqlite::Result<i64> {
 fn classify(path: &Path, error: rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => OpenError::Unreadable {
-            path,
-            reason: error.to_string(),
-        },
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            OpenError::Unreadable { path, reason: error.to_string() }
+        }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Locked { path },
         Some(
             ErrorCode::CannotOpen
             | ErrorCode::PermissionDenied
             | ErrorCode::ReadOnly
             | ErrorCode::DiskFull,
-        ) => OpenError::NotWritable {
-            path,
-            reason: error.to_string(),
-        },
-        _ => OpenError::Database {
-            path,
-            source: error,
-        },
+        ) => OpenError::NotWritable { path, reason: error.to_string() },
+        _ => OpenError::Database { path, source: error },
     }
 }
 
 fn make_folder(folder: &Path) -> Result<(), OpenError> {
     match fs::metadata(folder) {
         Ok(found) if found.is_dir() => Ok(()),
-        Ok(_) => Err(OpenError::NotAFolder {
-            path: folder.to_owned(),
-        }),
-        Err(_) => private_folder()
-            .create(folder)
-            .map_err(|error| not_writable(folder, &error)),
+        Ok(_) => Err(OpenError::NotAFolder { path: folder.to_owned() }),
+        Err(_) => private_folder().create(folder).map_err(|error| not_writable(folder, &error)),
     }
 }
 
 fn not_writable(path: &Path, error: &io::Error) -> OpenError {
-    OpenError::NotWritable {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    }
+    OpenError::NotWritable { path: path.to_owned(), reason: error.to_string() }
 }
 
 fn private_folder() -> fs::DirBuilder {
@@ -300,9 +272,7 @@ fn make_file(path: &Path) -> Result<(), OpenError> {
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options
-        .open(path)
-        .map_err(|error| not_writable(path, &error))?;
+    let file = options.open(path).map_err(|error| not_writable(path, &error))?;
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
         .map_err(|error| not_writable(path, &error))?;
@@ -328,15 +298,9 @@ fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf, OpenError> {
 
 fn free_name(path: &Path, now: Timestamp) -> PathBuf {
     let stamp = jiff::Timestamp::from_millisecond(now.0).unwrap_or_default();
-    let base = with_suffix(
-        path,
-        &format!(".unreadable-{}", stamp.strftime("%Y%m%dT%H%M%SZ")),
-    );
+    let base = with_suffix(path, &format!(".unreadable-{}", stamp.strftime("%Y%m%dT%H%M%SZ")));
     let numbered = (2..).map(|n| with_suffix(&base, &format!("-{n}")));
-    std::iter::once(base.clone())
-        .chain(numbered)
-        .find(|name| !name.exists())
-        .unwrap_or(base)
+    std::iter::once(base.clone()).chain(numbered).find(|name| !name.exists()).unwrap_or(base)
 }
 
 pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -73,10 +73,7 @@ impl Reader {
     /// # Errors
     /// When the file is there but cannot be opened.
     pub fn open(data_dir: &Path) -> Result<Self, OpenError> {
-        Ok(Self {
-            conn: open_readable(data_dir)?,
-            folder: data_dir.to_owned(),
-        })
+        Ok(Self { conn: open_readable(data_dir)?, folder: data_dir.to_owned() })
     }
 
     /// Every service that has ever been recorded, in order.
@@ -129,10 +126,7 @@ impl Reader {
     /// # Errors
     /// When the database cannot be read.
     pub fn active_incidents(&self) -> Result<Vec<Incident>, ReadError> {
-        self.select_incidents(
-            "WHERE i.resolved_at IS NULL ORDER BY i.started_at, i.id",
-            [],
-        )
+        self.select_incidents("WHERE i.resolved_at IS NULL ORDER BY i.started_at, i.id", [])
     }
 
     /// Incidents that were active at `since` or later, newest first.
@@ -191,11 +185,9 @@ impl Reader {
     pub fn next_incident_id(&self) -> Result<IncidentId, ReadError> {
         let last: Option<IncidentId> = self
             .conn
-            .query_row(
-                "SELECT seq FROM sqlite_sequence WHERE name = 'incidents'",
-                [],
-                |row| row.get(0),
-            )
+            .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'incidents'", [], |row| {
+                row.get(0)
+            })
             .optional()?;
         Ok(last.unwrap_or(0) + 1)
     }
@@ -206,9 +198,7 @@ impl Reader {
     /// When the database cannot be read.
     pub fn state(&self, key: &str) -> Result<Option<serde_json::Value>, ReadError> {
         let read = |row: &Row| read_json(row, 0);
-        let mut select = self
-            .conn
-            .prepare_cached("SELECT value FROM state WHERE key = ?1")?;
+        let mut select = self.conn.prepare_cached("SELECT value FROM state WHERE key = ?1")?;
         Ok(select.query_row([key], read).optional()?)
     }
 
@@ -220,20 +210,14 @@ impl Reader {
     }
 
     fn keys(&self) -> Result<Vec<(ServiceId, i64)>, ReadError> {
-        let mut select = self
-            .conn
-            .prepare_cached("SELECT id, key FROM services ORDER BY id")?;
+        let mut select = self.conn.prepare_cached("SELECT id, key FROM services ORDER BY id")?;
         let rows = select.query_map([], |row| Ok((read_id(row, 0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
     fn key(&self, id: &ServiceId) -> Result<Option<i64>, ReadError> {
-        let mut select = self
-            .conn
-            .prepare_cached("SELECT key FROM services WHERE id = ?1")?;
-        Ok(select
-            .query_row([id.as_str()], |row| row.get(0))
-            .optional()?)
+        let mut select = self.conn.prepare_cached("SELECT key FROM services WHERE id = ?1")?;
+        Ok(select.query_row([id.as_str()], |row| row.get(0)).optional()?)
     }
 
     fn bars(&self, key: i64, limit: usize) -> Result<Vec<Bar>, ReadError> {
@@ -250,17 +234,9 @@ impl Reader {
                 && let until = sample.hold.until(sample.at, next)
                 && until < next
             {
-                bars.push(Bar {
-                    at: until,
-                    status: None,
-                    ms: None,
-                });
+                bars.push(Bar { at: until, status: None, ms: None });
             }
-            bars.push(Bar {
-                at: sample.at,
-                status: Some(sample.status),
-                ms: sample.response_ms,
-            });
+            bars.push(Bar { at: sample.at, status: Some(sample.status), ms: sample.response_ms });
             next = Some(sample.at);
         }
         bars.truncate(limit);
@@ -343,10 +319,7 @@ impl Reader {
     /// The time the newest result has held by `now`: it is in no rollup yet.
     fn open_time(&self, key: i64, now: Timestamp) -> Result<Vec<(Timestamp, Rollup)>, ReadError> {
         let newest = self.last_sample(key, Timestamp(i64::MAX))?;
-        let Some(Sample {
-            at, status, hold, ..
-        }) = newest
-        else {
+        let Some(Sample { at, status, hold, .. }) = newest else {
             return Ok(Vec::new());
         };
         let open = split(at, hold.until(at, now)).map(|(start, ms)| {
@@ -363,9 +336,7 @@ impl Reader {
             "SELECT at, status, hold_ms, response_us FROM results
              WHERE service = ?1 AND at < ?2 ORDER BY at DESC LIMIT 1",
         )?;
-        Ok(select
-            .query_row(params![key, before.0], Sample::read)
-            .optional()?)
+        Ok(select.query_row(params![key, before.0], Sample::read).optional()?)
     }
 
     /// The results of [from, to), oldest first.
@@ -414,9 +385,7 @@ impl Sample {
 }
 
 fn read_ms(row: &Row, column: usize) -> rusqlite::Result<Option<f64>> {
-    Ok(row
-        .get::<_, Option<i64>>(column)?
-        .map(|us| us as f64 / 1000.0))
+    Ok(row.get::<_, Option<i64>>(column)?.map(|us| us as f64 / 1000.0))
 }
 
 fn read_result(row: &Row) -> rusqlite::Result<CheckResult> {
@@ -443,17 +412,9 @@ fn read_incident(row: &Row) -> rusqlite::Result<Incident> {
         detected_at: Timestamp(row.get(3)?),
         resolved_at: row.get::<_, Option<i64>>(4)?.map(Timestamp),
         checks_failed: u64::try_from(row.get::<_, i64>(5)?).unwrap_or(0),
-        caused_by: if optional(6)? {
-            Some(read_id(row, 6)?)
-        } else {
-            None
-        },
+        caused_by: if optional(6)? { Some(read_id(row, 6)?) } else { None },
         first_failure: read_json(row, 7)?,
-        last_good: if optional(8)? {
-            Some(read_json(row, 8)?)
-        } else {
-            None
-        },
+        last_good: if optional(8)? { Some(read_json(row, 8)?) } else { None },
     })
 }
 

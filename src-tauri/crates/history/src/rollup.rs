@@ -71,11 +71,7 @@ impl Rollup {
             Ok(u64::try_from(row.get::<_, i64>(at + column)?).unwrap_or(0))
         };
         Ok(Self {
-            counts: Counts {
-                healthy: count(0)?,
-                degraded: count(1)?,
-                unhealthy: count(2)?,
-            },
+            counts: Counts { healthy: count(0)?, degraded: count(1)?, unhealthy: count(2)? },
             spent: Spent {
                 healthy: row.get(at + 3)?,
                 degraded: row.get(at + 4)?,
@@ -105,19 +101,11 @@ impl Rollup {
 }
 
 fn sketch_value(sketch: &LatencySketch) -> Value {
-    if sketch.count() == 0 {
-        Value::Null
-    } else {
-        Value::Blob(sketch.to_bytes())
-    }
+    if sketch.count() == 0 { Value::Null } else { Value::Blob(sketch.to_bytes()) }
 }
 
 pub(crate) fn read_sketch(row: &Row, column: usize) -> rusqlite::Result<LatencySketch> {
-    match row
-        .get_ref(column)?
-        .as_blob_or_null()
-        .map_err(|error| damaged(column, error))?
-    {
+    match row.get_ref(column)?.as_blob_or_null().map_err(|error| damaged(column, error))? {
         None => Ok(LatencySketch::default()),
         Some(bytes) => LatencySketch::from_bytes(bytes).map_err(|error| damaged(column, error)),
     }

@@ -34,21 +34,14 @@ impl Keep {
     const DAY: Duration = Duration::from_secs(24 * 3_600);
 
     /// Nothing is ever folded or removed.
-    pub const FOREVER: Self = Self {
-        raw: Duration::MAX,
-        quarters: Duration::MAX,
-        days: Duration::MAX,
-    };
+    pub const FOREVER: Self =
+        Self { raw: Duration::MAX, quarters: Duration::MAX, days: Duration::MAX };
 }
 
 impl Default for Keep {
     /// 7 days, 90 days, 5 years.
     fn default() -> Self {
-        Self {
-            raw: Self::DAY * 7,
-            quarters: Self::DAY * 90,
-            days: Self::DAY * (5 * 365 + 1),
-        }
+        Self { raw: Self::DAY * 7, quarters: Self::DAY * 90, days: Self::DAY * (5 * 365 + 1) }
     }
 }
 
@@ -67,11 +60,8 @@ pub(crate) fn step(
     zone: &Zone,
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
-    Ok(fold_days(
-        conn,
-        zone.start_of(zone.date(before(now, keep.quarters))),
-        zone,
-    )? || remove_results(conn, before(now, keep.raw))?
+    Ok(fold_days(conn, zone.start_of(zone.date(before(now, keep.quarters))), zone)?
+        || remove_results(conn, before(now, keep.raw))?
         || remove_days(conn, &zone.date(before(now, keep.days)).to_string())?
         || remove_texts(conn)?
         || shrink(conn)?)
@@ -106,9 +96,7 @@ fn fold_oldest_day(conn: &Connection, until: Timestamp, zone: &Zone) -> rusqlite
     let end = zone.start_of(next_day(date));
     let columns = Rollup::COLUMNS;
     let mut day = conn
-        .prepare_cached(&format!(
-            "SELECT {columns} FROM days WHERE service = ?1 AND date = ?2"
-        ))?
+        .prepare_cached(&format!("SELECT {columns} FROM days WHERE service = ?1 AND date = ?2"))?
         .query_row(params![key, date.to_string()], |row| Rollup::read(row, 0))
         .optional()?
         .unwrap_or_default();
@@ -117,14 +105,7 @@ fn fold_oldest_day(conn: &Connection, until: Timestamp, zone: &Zone) -> rusqlite
     ))?
     .query_and_then(params![key, end.0], |row| Rollup::read(row, 0))?
     .try_for_each(|quarter| quarter.map(|quarter| day.merge(&quarter)))?;
-    put_rollup(
-        conn,
-        "days",
-        "date",
-        key,
-        Value::Text(date.to_string()),
-        &day,
-    )?;
+    put_rollup(conn, "days", "date", key, Value::Text(date.to_string()), &day)?;
     conn.prepare_cached("DELETE FROM quarters WHERE service = ?1 AND start < ?2")?
         .execute(params![key, end.0])?;
     Ok(true)

@@ -39,10 +39,7 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn closed() -> Self {
-        Self {
-            message: "the history is closed".to_owned(),
-            help: "start the app again",
-        }
+        Self { message: "the history is closed".to_owned(), help: "start the app again" }
     }
 
     fn of(error: &rusqlite::Error) -> Self {
@@ -56,10 +53,7 @@ impl Problem {
             }
             _ => "check the disk and the permissions of the data folder",
         };
-        Self {
-            message: error.to_string(),
-            help,
-        }
+        Self { message: error.to_string(), help }
     }
 }
 
@@ -126,10 +120,7 @@ impl Queue {
         }
         self.entries.push_back(entry);
         if self.entries.len() > LONGEST_QUEUE {
-            let oldest = self
-                .entries
-                .iter()
-                .position(|e| matches!(e, Entry::Result { .. }));
+            let oldest = self.entries.iter().position(|e| matches!(e, Entry::Result { .. }));
             if oldest.and_then(|at| self.entries.remove(at)).is_some() {
                 self.dropped += 1;
             }
@@ -157,20 +148,14 @@ impl Writer {
             retry: FIRST_RETRY,
             options,
         };
-        let thread = thread::Builder::new()
-            .name("history".to_owned())
-            .spawn(|| thread.run())?;
+        let thread = thread::Builder::new().name("history".to_owned()).spawn(|| thread.run())?;
         Ok((Self { shared }, thread))
     }
 
     /// Records one observed result; committed within a second. A service's
     /// second result of the same millisecond changes nothing.
     pub fn record(&self, service: ServiceId, result: CheckResult, hold: Hold) {
-        self.shared.lock().push(Entry::Result {
-            service,
-            result,
-            hold,
-        });
+        self.shared.lock().push(Entry::Result { service, result, hold });
         self.shared.changed.notify_one();
     }
 
@@ -193,10 +178,7 @@ impl Writer {
 
     /// Remembers `value` under `key`, in place of what was there.
     pub fn save_state(&self, key: &str, value: &serde_json::Value) {
-        let entry = Entry::State {
-            key: key.to_owned(),
-            json: value.to_string(),
-        };
+        let entry = Entry::State { key: key.to_owned(), json: value.to_string() };
         self.shared.lock().push(entry);
         self.shared.changed.notify_one();
     }
@@ -282,13 +264,8 @@ impl Drop for Shutter {
     fn drop(&mut self) {
         let mut queue = self.0.lock();
         queue.closed = true;
-        let retain = std::mem::take(&mut queue.retain)
-            .into_iter()
-            .map(|(_, done)| done);
-        let left: Vec<_> = std::mem::take(&mut queue.waiting)
-            .into_iter()
-            .chain(retain)
-            .collect();
+        let retain = std::mem::take(&mut queue.retain).into_iter().map(|(_, done)| done);
+        let left: Vec<_> = std::mem::take(&mut queue.waiting).into_iter().chain(retain).collect();
         drop(queue);
         for done in left {
             done(Err(Problem::closed()));
@@ -320,11 +297,7 @@ impl Thread {
     fn run(mut self) -> Result<(), Problem> {
         loop {
             self.plan_upkeep();
-            let Taken {
-                entries,
-                waiting,
-                closing,
-            } = self.take();
+            let Taken { entries, waiting, closing } = self.take();
             let written = self.write(entries);
             for done in waiting {
                 done(written.clone());
@@ -344,11 +317,7 @@ impl Thread {
         let mut queue = self.shared.0.lock();
         if self.upkeep.is_none() {
             queue = self.wait(queue, until_upkeep.min(UPKEEP_EVERY), Queue::is_idle);
-            let patience = if queue.problem.is_some() {
-                self.retry
-            } else {
-                COMMIT_EVERY
-            };
+            let patience = if queue.problem.is_some() { self.retry } else { COMMIT_EVERY };
             if !queue.entries.is_empty() {
                 queue = self.wait(queue, patience, |queue| !queue.urgent);
             }
@@ -367,20 +336,13 @@ impl Thread {
         at_most: Duration,
         quiet: impl Fn(&Queue) -> bool,
     ) -> MutexGuard<'a, Queue> {
-        let waited = self
-            .shared
-            .0
-            .changed
-            .wait_timeout_while(queue, at_most, |queue| quiet(queue));
+        let waited = self.shared.0.changed.wait_timeout_while(queue, at_most, |queue| quiet(queue));
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// On failure the entries go back to the head of the queue.
     fn write(&mut self, entries: Vec<Entry>) -> Result<(), Problem> {
-        let written = self
-            .ledger
-            .write(&entries)
-            .map_err(|error| Problem::of(&error));
+        let written = self.ledger.write(&entries).map_err(|error| Problem::of(&error));
         if written.is_err() {
             let mut queue = self.shared.0.lock();
             let newer = std::mem::replace(&mut queue.entries, entries.into());
@@ -424,10 +386,7 @@ impl Thread {
         let wait = self.next_upkeep.since(now);
         let clock_was_set_back = wait > LONGEST_WAIT;
         if let Some((now, done)) = self.shared.0.lock().retain.pop_front() {
-            self.upkeep = Some(Upkeep {
-                now,
-                done: Some(done),
-            });
+            self.upkeep = Some(Upkeep { now, done: Some(done) });
         } else if wait <= 0 || clock_was_set_back {
             self.upkeep = Some(Upkeep { now, done: None });
             self.next_upkeep = now + UPKEEP_EVERY;
@@ -472,11 +431,7 @@ mod tests {
 
     fn options() -> Options {
         let clock = Arc::new(|| Timestamp(0));
-        Options {
-            keep: Keep::FOREVER,
-            zone: Zone::utc(),
-            clock,
-        }
+        Options { keep: Keep::FOREVER, zone: Zone::utc(), clock }
     }
 
     fn service() -> ServiceId {
@@ -507,11 +462,8 @@ mod tests {
             "CREATE TABLE ballast (bytes BLOB); INSERT INTO ballast VALUES (zeroblob(2000000));",
         )
         .expect("ballast");
-        let pages: i64 = conn
-            .query_row("PRAGMA page_count", [], |row| row.get(0))
-            .expect("pages");
-        conn.pragma_update(None, "max_page_count", pages + 2)
-            .expect("a limit");
+        let pages: i64 = conn.query_row("PRAGMA page_count", [], |row| row.get(0)).expect("pages");
+        conn.pragma_update(None, "max_page_count", pages + 2).expect("a limit");
         let other = Connection::open(folder.join("history.db")).expect("another connection");
         let (writer, thread) = Writer::spawn(conn, options()).expect("a thread");
         (writer, thread, other)
@@ -531,27 +483,17 @@ mod tests {
         assert_eq!(writer.problem(), Some(failed));
 
         other.execute_batch("DELETE FROM ballast").expect("room");
-        assert_eq!(
-            problems.recv_timeout(WAIT),
-            Ok(None),
-            "it tries again by itself"
-        );
+        assert_eq!(problems.recv_timeout(WAIT), Ok(None), "it tries again by itself");
         writer.close();
         assert_eq!(thread.join().expect("no panic"), Ok(()));
         let reader = Reader::open(folder.path()).expect("a history");
-        assert_eq!(
-            reader.results(&service(), 1000).expect("results").len(),
-            100
-        );
+        assert_eq!(reader.results(&service(), 1000).expect("results").len(), 100);
     }
 
     #[test]
     fn too_many_waiting_results_push_out_the_oldest() {
         let mut queue = Queue::default();
-        queue.push(Entry::State {
-            key: "kept".to_owned(),
-            json: "1".to_owned(),
-        });
+        queue.push(Entry::State { key: "kept".to_owned(), json: "1".to_owned() });
         let result = |n| Entry::Result {
             service: service(),
             result: CheckResult {

@@ -27,10 +27,7 @@ impl Zone {
     pub(crate) fn start_of(&self, date: Date) -> Timestamp {
         date.to_zoned(self.0.clone())
             .and_then(|day| day.start_of_day())
-            .map_or_else(
-                |_| edge_of_time(date),
-                |day| Timestamp(day.timestamp().as_millisecond()),
-            )
+            .map_or_else(|_| edge_of_time(date), |day| Timestamp(day.timestamp().as_millisecond()))
     }
 }
 
@@ -51,11 +48,7 @@ pub(crate) fn next_day(date: Date) -> Date {
 }
 
 fn moment(at: Timestamp) -> jiff::Timestamp {
-    let edge = if at.0 < 0 {
-        jiff::Timestamp::MIN
-    } else {
-        jiff::Timestamp::MAX
-    };
+    let edge = if at.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
     jiff::Timestamp::from_millisecond(at.0).unwrap_or(edge)
 }
 
@@ -84,10 +77,7 @@ mod tests {
         let zone = Zone(TimeZone::get("America/Sao_Paulo").expect("time zone database"));
         let date = jiff::civil::date(2018, 11, 4);
         assert_eq!(zone.date(zone.start_of(date)), date);
-        assert_eq!(
-            zone.date(zone.start_of(date) + -1),
-            jiff::civil::date(2018, 11, 3)
-        );
+        assert_eq!(zone.date(zone.start_of(date) + -1), jiff::civil::date(2018, 11, 3));
     }
 
     #[test]

@@ -23,16 +23,8 @@ fn fill(folder: &Path) {
     let history = open(folder, forever());
     let writer = history.writer();
     for n in 0..20 {
-        let status = if n % 5 == 4 {
-            Status::Unhealthy
-        } else {
-            Status::Healthy
-        };
-        writer.record(
-            api(),
-            result(NOON + n * MINUTE, status, 20.0 + n as f64),
-            hold(),
-        );
+        let status = if n % 5 == 4 { Status::Unhealthy } else { Status::Healthy };
+        writer.record(api(), result(NOON + n * MINUTE, status, 20.0 + n as f64), hold());
     }
     writer.save_incident(incident(7, &id("db"), NOON));
     writer.save_state("paused", &json!(true));
@@ -43,15 +35,10 @@ fn assert_filled(reader: &Reader) {
     let now = NOON + 30 * MINUTE;
     assert_eq!(reader.results(&api(), 100).expect("results").len(), 20);
     let uptime = reader.uptime(&api(), 1, &Zone::utc(), now, Objective::default());
-    let Ok(UptimeRecord::Figures(uptime)) = uptime else {
-        panic!("there are results: {uptime:?}")
-    };
+    let Ok(UptimeRecord::Figures(uptime)) = uptime else { panic!("there are results: {uptime:?}") };
     assert_eq!((uptime.total_checks, uptime.uptime_pct), (20, 80.0));
     assert_eq!(uptime.availability_time_pct, Some(80.0));
-    assert_eq!(
-        reader.active_incidents().expect("incidents"),
-        [incident(7, &id("db"), NOON)]
-    );
+    assert_eq!(reader.active_incidents().expect("incidents"), [incident(7, &id("db"), NOON)]);
     assert_eq!(reader.state("paused").expect("a state"), Some(json!(true)));
     assert_eq!(reader.next_incident_id().expect("a number"), 8);
 }
@@ -72,60 +59,37 @@ fn write_fixture() {
     let folder = tempfile::tempdir().expect("a folder");
     fill(folder.path());
     let conn = rusqlite::Connection::open(file(folder.path())).expect("a database");
-    let version: u32 = conn
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .expect("a version");
+    let version: u32 =
+        conn.pragma_query_value(None, "user_version", |row| row.get(0)).expect("a version");
     drop(conn);
     fs::copy(file(folder.path()), fixture(version)).expect("a copy");
 }
 
 #[test]
 fn what_was_committed_survives_a_crash() {
-    let (folder, crashed) = (
-        tempfile::tempdir().expect("a folder"),
-        tempfile::tempdir().expect("one"),
-    );
+    let (folder, crashed) =
+        (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
     let history = open(folder.path(), forever());
     for n in 0..50 {
-        history
-            .writer()
-            .record(api(), result(NOON + n, Status::Healthy, 1.0), hold());
+        history.writer().record(api(), result(NOON + n, Status::Healthy, 1.0), hold());
     }
     history.writer().flush_and_wait().expect("written");
-    history
-        .writer()
-        .record(api(), result(NOON + 99, Status::Healthy, 1.0), hold());
+    history.writer().record(api(), result(NOON + 99, Status::Healthy, 1.0), hold());
     for name in ["history.db", "history.db-wal"] {
         fs::copy(folder.path().join(name), crashed.path().join(name)).expect("a copy");
     }
     let (after, recovered) = History::open_with(crashed.path(), forever()).expect("a history");
     assert_eq!(recovered, None);
-    assert_eq!(
-        after
-            .reader()
-            .expect("a reader")
-            .results(&api(), 100)
-            .expect("results")
-            .len(),
-        50
-    );
+    assert_eq!(after.reader().expect("a reader").results(&api(), 100).expect("results").len(), 50);
 }
 
 #[test]
 fn dropping_writes_the_rest() {
     let folder = tempfile::tempdir().expect("a folder");
     let history = open(folder.path(), forever());
-    history
-        .writer()
-        .record(api(), result(NOON, Status::Healthy, 1.0), hold());
+    history.writer().record(api(), result(NOON, Status::Healthy, 1.0), hold());
     drop(history);
-    assert_eq!(
-        reader(folder.path())
-            .results(&api(), 9)
-            .expect("results")
-            .len(),
-        1
-    );
+    assert_eq!(reader(folder.path()).results(&api(), 9).expect("results").len(), 1);
 }
 
 #[test]
@@ -145,9 +109,7 @@ fn reading_while_writing_sees_whole_moments() {
     });
     let mut last = 0;
     while !feeding.is_finished() {
-        let days = reader
-            .daily(&api(), 1, &Zone::utc(), NOON + MINUTE)
-            .expect("days");
+        let days = reader.daily(&api(), 1, &Zone::utc(), NOON + MINUTE).expect("days");
         assert!(days[0].checks >= last);
         last = days[0].checks;
     }
@@ -172,12 +134,7 @@ fn damage(kind: &str, path: &Path) {
 
 #[test]
 fn an_unreadable_history_is_set_aside_and_a_new_one_begun() {
-    for kind in [
-        "no database",
-        "half of it",
-        "pages overwritten",
-        "header overwritten",
-    ] {
+    for kind in ["no database", "half of it", "pages overwritten", "header overwritten"] {
         let folder = tempfile::tempdir().expect("a folder");
         fill(folder.path());
         damage(kind, &file(folder.path()));
@@ -189,10 +146,7 @@ fn an_unreadable_history_is_set_aside_and_a_new_one_begun() {
             recovered.set_aside,
             folder.path().join("history.db.unreadable-20260115T120000Z")
         );
-        assert!(
-            fs::read(&recovered.set_aside).expect("kept") == damaged,
-            "{kind}: changed"
-        );
+        assert!(fs::read(&recovered.set_aside).expect("kept") == damaged, "{kind}: changed");
         assert!(!recovered.reason.contains('\n'), "{}", recovered.reason);
         drop(history);
         fill(folder.path());
@@ -203,16 +157,12 @@ fn an_unreadable_history_is_set_aside_and_a_new_one_begun() {
 #[test]
 fn two_unreadable_ones_in_a_second_are_both_kept() {
     let folder = tempfile::tempdir().expect("a folder");
-    for expected in [
-        "history.db.unreadable-20260115T120000Z",
-        "history.db.unreadable-20260115T120000Z-2",
-    ] {
+    for expected in
+        ["history.db.unreadable-20260115T120000Z", "history.db.unreadable-20260115T120000Z-2"]
+    {
         fs::write(file(folder.path()), "no database".repeat(100)).expect("written");
         let (_, recovered) = History::open_with(folder.path(), forever()).expect("a history");
-        assert_eq!(
-            recovered.map(|r| r.set_aside),
-            Some(folder.path().join(expected))
-        );
+        assert_eq!(recovered.map(|r| r.set_aside), Some(folder.path().join(expected)));
     }
 }
 
@@ -220,14 +170,9 @@ fn two_unreadable_ones_in_a_second_are_both_kept() {
 fn the_database_of_another_program_is_set_aside() {
     let folder = tempfile::tempdir().expect("a folder");
     let other = rusqlite::Connection::open(file(folder.path())).expect("a database");
-    other
-        .execute_batch("CREATE TABLE bookmarks (url TEXT)")
-        .expect("a table");
+    other.execute_batch("CREATE TABLE bookmarks (url TEXT)").expect("a table");
     drop(other);
-    assert!(matches!(
-        Reader::open(folder.path()),
-        Err(OpenError::Unreadable { .. })
-    ));
+    assert!(matches!(Reader::open(folder.path()), Err(OpenError::Unreadable { .. })));
     let (_, recovered) = History::open_with(folder.path(), forever()).expect("a history");
     assert!(recovered.is_some_and(|r| r.reason.contains("another program")));
 }
@@ -237,16 +182,12 @@ fn a_history_of_a_newer_release_is_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     fill(folder.path());
     let conn = rusqlite::Connection::open(file(folder.path())).expect("a database");
-    conn.pragma_update(None, "user_version", 99)
-        .expect("a version");
+    conn.pragma_update(None, "user_version", 99).expect("a version");
     drop(conn);
     let error = History::open_with(folder.path(), forever()).expect_err("too new");
     assert!(error.to_string().contains("newer Pilotlight"), "{error}");
     assert!(matches!(error, OpenError::Newer { found: 99, .. }));
-    assert!(matches!(
-        Reader::open(folder.path()),
-        Err(OpenError::Newer { .. })
-    ));
+    assert!(matches!(Reader::open(folder.path()), Err(OpenError::Newer { .. })));
     assert!(file(folder.path()).exists());
 }
 
@@ -285,9 +226,7 @@ fn folder_and_files_are_private() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("a/b");
     let history = open(&data, forever());
-    history
-        .writer()
-        .record(api(), result(Timestamp(1), Status::Healthy, 1.0), hold());
+    history.writer().record(api(), result(Timestamp(1), Status::Healthy, 1.0), hold());
     history.writer().flush_and_wait().expect("written");
     let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
     assert_eq!(mode(&data), 0o700);

@@ -11,44 +11,21 @@ use support::{DAY, HOUR, NOON, api, forever, hold, id, incident, open, result, r
 const DAYS: Duration = Duration::from_secs(24 * 3_600);
 
 fn short() -> Keep {
-    Keep {
-        raw: DAYS,
-        quarters: DAYS * 2,
-        days: DAYS * 5,
-    }
+    Keep { raw: DAYS, quarters: DAYS * 2, days: DAYS * 5 }
 }
 
 #[test]
 fn folding_changes_no_calendar_day_of_its_zone() {
-    for name in [
-        "Europe/Berlin",
-        "Asia/Kolkata",
-        "America/St_Johns",
-        "Asia/Kathmandu",
-    ] {
+    for name in ["Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "Asia/Kathmandu"] {
         let zone: Zone = jiff::tz::TimeZone::get(name).expect("a time zone").into();
         let folder = tempfile::tempdir().expect("a folder");
-        let keep = Keep {
-            days: Duration::MAX,
-            ..short()
-        };
-        let history = open(
-            folder.path(),
-            Options {
-                keep,
-                zone: zone.clone(),
-                ..forever()
-            },
-        );
+        let keep = Keep { days: Duration::MAX, ..short() };
+        let history = open(folder.path(), Options { keep, zone: zone.clone(), ..forever() });
         // 2025-10-20 12:00 UTC: summer time ends in Berlin within the ten days.
         let start = Timestamp(1_760_961_600_000);
         let now = start + 10 * DAY;
         for n in 0..2_880 {
-            let status = if n % 7 == 3 {
-                Status::Unhealthy
-            } else {
-                Status::Healthy
-            };
+            let status = if n % 7 == 3 { Status::Unhealthy } else { Status::Healthy };
             let result = result(start + n * 300_000, status, 5.0);
             history.writer().record(api(), result, hold());
         }
@@ -74,26 +51,16 @@ fn folding_changes_no_calendar_day_of_its_zone() {
 #[test]
 fn days_go_in_the_end_and_incidents_and_the_newest_result_stay() {
     let folder = tempfile::tempdir().expect("a folder");
-    let history = open(
-        folder.path(),
-        Options {
-            keep: short(),
-            ..forever()
-        },
-    );
+    let history = open(folder.path(), Options { keep: short(), ..forever() });
     for n in 0..20 {
         let result = result(NOON - 20 * DAY + n * HOUR, Status::Healthy, 5.0);
         history.writer().record(id("gone"), result, hold());
     }
-    history
-        .writer()
-        .save_incident(incident(1, &id("gone"), NOON - 20 * DAY));
+    history.writer().save_incident(incident(1, &id("gone"), NOON - 20 * DAY));
     retain(&history.writer(), NOON);
     let reader = history.reader().expect("a reader");
     assert_eq!(reader.results(&id("gone"), 99).expect("results").len(), 1);
-    let days = reader
-        .daily(&id("gone"), 30, &Zone::utc(), NOON)
-        .expect("days");
+    let days = reader.daily(&id("gone"), 30, &Zone::utc(), NOON).expect("days");
     assert_eq!(days.iter().map(|day| day.checks).sum::<u64>(), 0);
     assert_eq!(reader.active_incidents().expect("incidents").len(), 1);
     assert_eq!(reader.services().expect("services"), [id("gone")]);
@@ -102,13 +69,7 @@ fn days_go_in_the_end_and_incidents_and_the_newest_result_stay() {
 #[test]
 fn room_goes_back_to_the_disk() {
     let folder = tempfile::tempdir().expect("a folder");
-    let history = open(
-        folder.path(),
-        Options {
-            keep: short(),
-            ..forever()
-        },
-    );
+    let history = open(folder.path(), Options { keep: short(), ..forever() });
     for n in 0..40_000 {
         let mut result = result(NOON - 20 * DAY + n * 30_000, Status::Unhealthy, None);
         result.message =

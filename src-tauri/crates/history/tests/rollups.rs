@@ -25,11 +25,8 @@ struct Fed {
 }
 
 fn fed() -> impl Strategy<Value = Fed> {
-    let status = prop_oneof![
-        Just(Status::Healthy),
-        Just(Status::Degraded),
-        Just(Status::Unhealthy)
-    ];
+    let status =
+        prop_oneof![Just(Status::Healthy), Just(Status::Degraded), Just(Status::Unhealthy)];
     // Few distinct moments make repeats likely.
     (0..200_i64, status, 0..40 * MINUTE).prop_map(|(n, status, hold)| Fed {
         at: NOON.0 + n * 77_000,
@@ -40,11 +37,7 @@ fn fed() -> impl Strategy<Value = Fed> {
 
 fn record(writer: &Writer, Fed { at, status, hold }: Fed) {
     let ms = (at % 97) as f64 + 0.5;
-    writer.record(
-        api(),
-        result(Timestamp(at), status, ms),
-        Hold::from_ms(hold),
-    );
+    writer.record(api(), result(Timestamp(at), status, ms), Hold::from_ms(hold));
 }
 
 fn record_all(writer: &Writer, all: &[Fed]) {
@@ -85,26 +78,13 @@ fn stored(folder: &Path) -> Rollups {
     let mut select = conn.prepare("SELECT * FROM quarters").expect("a table");
     let rows = select.query_map([], |row| {
         let (counts, spent) = (
-            [
-                row.get("healthy")?,
-                row.get("degraded")?,
-                row.get("unhealthy")?,
-            ],
-            [
-                row.get("healthy_ms")?,
-                row.get("degraded_ms")?,
-                row.get("unhealthy_ms")?,
-            ],
+            [row.get("healthy")?, row.get("degraded")?, row.get("unhealthy")?],
+            [row.get("healthy_ms")?, row.get("degraded_ms")?, row.get("unhealthy_ms")?],
         );
         Ok((row.get("start")?, (counts, spent)))
     });
-    let all: Rollups = rows
-        .expect("rows")
-        .collect::<Result<_, _>>()
-        .expect("numbers");
-    all.into_iter()
-        .filter(|(_, row)| *row != Default::default())
-        .collect()
+    let all: Rollups = rows.expect("rows").collect::<Result<_, _>>().expect("numbers");
+    all.into_iter().filter(|(_, row)| *row != Default::default()).collect()
 }
 
 proptest! {
@@ -149,22 +129,11 @@ proptest! {
 #[test]
 fn two_processes_write_one_history() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (app, import) = (
-        open(folder.path(), forever()),
-        open(folder.path(), forever()),
-    );
+    let (app, import) = (open(folder.path(), forever()), open(folder.path(), forever()));
     let mut all = Vec::new();
     for n in 0..40 {
-        let fed = Fed {
-            at: NOON.0 + n * 30_000,
-            status: Status::Healthy,
-            hold: 48_000,
-        };
-        let writer = if n % 3 == 0 {
-            import.writer()
-        } else {
-            app.writer()
-        };
+        let fed = Fed { at: NOON.0 + n * 30_000, status: Status::Healthy, hold: 48_000 };
+        let writer = if n % 3 == 0 { import.writer() } else { app.writer() };
         record(&writer, fed);
         writer.flush_and_wait().expect("written");
         all.push(fed);
@@ -178,13 +147,7 @@ fn a_report_of_long_ago_is_taken_once() {
     let long_ago = NOON - 400 * DAY;
     let report = [0, 1, 2].map(|n| result(long_ago + n * MINUTE, Status::Healthy, 5.0));
     for _ in 0..3 {
-        let history = open(
-            folder.path(),
-            Options {
-                keep: Keep::default(),
-                ..forever()
-            },
-        );
+        let history = open(folder.path(), Options { keep: Keep::default(), ..forever() });
         for result in report.clone() {
             history.writer().record(api(), result, support::hold());
         }
@@ -202,14 +165,7 @@ fn results_from_outside_of_time_are_ignored() {
     let folder = tempfile::tempdir().expect("a folder");
     let history = open(folder.path(), forever());
     for at in [i64::MIN, -1, i64::MAX, 253_402_300_800_000] {
-        record(
-            &history.writer(),
-            Fed {
-                at,
-                status: Status::Healthy,
-                hold: i64::MAX,
-            },
-        );
+        record(&history.writer(), Fed { at, status: Status::Healthy, hold: i64::MAX });
     }
     history.close().expect("written");
     assert_eq!(stored(folder.path()), Rollups::new());

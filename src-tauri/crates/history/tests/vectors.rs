@@ -37,15 +37,8 @@ const NOTHING: Duration = Duration::ZERO;
 fn keep(left: Left) -> Keep {
     match left {
         Left::Results => Keep::FOREVER,
-        Left::Quarters => Keep {
-            raw: NOTHING,
-            ..Keep::FOREVER
-        },
-        Left::Days => Keep {
-            raw: NOTHING,
-            quarters: NOTHING,
-            ..Keep::FOREVER
-        },
+        Left::Quarters => Keep { raw: NOTHING, ..Keep::FOREVER },
+        Left::Days => Keep { raw: NOTHING, quarters: NOTHING, ..Keep::FOREVER },
     }
 }
 
@@ -57,10 +50,7 @@ fn with_each_case(text: &str, check: impl Fn(&Case, Left, &Reader)) {
     for left in [Left::Results, Left::Quarters, Left::Days] {
         for case in &cases(text) {
             let folder = tempfile::tempdir().expect("a folder");
-            let options = Options {
-                keep: keep(left),
-                ..forever()
-            };
+            let options = Options { keep: keep(left), ..forever() };
             let history = open(folder.path(), options);
             feed(&history.writer(), case);
             retain(&history.writer(), NOON + DAY);
@@ -91,26 +81,16 @@ fn sla() {
         for (key, value) in expected {
             assert_eq!(found.get(key), Some(value), "{key}, {left:?} left");
         }
-        let first: Vec<_> = found
-            .as_object()
-            .expect("an object")
-            .keys()
-            .take(expected.len())
-            .collect();
-        assert_eq!(
-            first,
-            expected.keys().collect::<Vec<_>>(),
-            "by checks comes first"
-        );
+        let first: Vec<_> =
+            found.as_object().expect("an object").keys().take(expected.len()).collect();
+        assert_eq!(first, expected.keys().collect::<Vec<_>>(), "by checks comes first");
     });
 }
 
 #[test]
 fn daily() {
     with_each_case(include_str!("vectors/daily.json"), |case, left, reader| {
-        let found = reader
-            .daily(&api(), case.days, &Zone::utc(), NOON)
-            .expect("an answer");
+        let found = reader.daily(&api(), case.days, &Zone::utc(), NOON).expect("an answer");
         let expected = case.expect.as_array().expect("rows");
         assert_eq!(found.len(), expected.len());
         for (n, (row, expected)) in found.iter().zip(expected).enumerate() {
@@ -121,10 +101,7 @@ fn daily() {
             let (p95, exact) = (&row["p95_response_ms"], &expected["p95_response_ms"]);
             match (p95.as_f64(), exact.as_f64()) {
                 (Some(p95), Some(exact)) if left != Left::Results => {
-                    assert!(
-                        (p95 - exact).abs() <= exact * 0.01 + 0.001,
-                        "{p95} for {exact}"
-                    );
+                    assert!((p95 - exact).abs() <= exact * 0.01 + 0.001, "{p95} for {exact}");
                 }
                 _ => assert_eq!(p95, exact, "p95 of day {n}"),
             }

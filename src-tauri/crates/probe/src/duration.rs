@@ -106,11 +106,7 @@ mod tests {
             ("1m30s", 90_000),
             (" 1h 1m 1s 1ms ", 3_661_001),
         ] {
-            assert_eq!(
-                parse_duration(text),
-                Ok(Duration::from_millis(ms)),
-                "{text:?}"
-            );
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)), "{text:?}");
         }
     }
 

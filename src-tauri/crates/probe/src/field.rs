@@ -153,11 +153,7 @@ impl<'v> Form<'v> {
     /// Every mistake that [`check_fields`] finds.
     pub(crate) fn new(fields: &[Field], values: &'v Values) -> Result<Self, Vec<FieldError>> {
         let mistakes = check_fields(fields, values);
-        if mistakes.is_empty() {
-            Ok(Self(values))
-        } else {
-            Err(mistakes)
-        }
+        if mistakes.is_empty() { Ok(Self(values)) } else { Err(mistakes) }
     }
 
     /// The value of `key`, or what holds when it is absent.
@@ -176,15 +172,12 @@ impl<'v> Form<'v> {
 }
 
 fn within(key: &str, mistakes: Vec<FieldError>) -> Vec<FieldError> {
-    mistakes
-        .into_iter()
-        .map(|mistake| mistake.within(Step::Key(key.to_owned())))
-        .collect()
+    mistakes.into_iter().map(|mistake| mistake.within(Step::Key(key.to_owned()))).collect()
 }
 
 fn missing(field: &Field) -> FieldError {
     FieldError {
-        path: Vec::new(),
+        path: vec![Step::Key(field.key.to_owned())],
         message: format!("`{}` is missing", field.key),
         help: format!("add `{}`: {}", field.key, field.help),
     }

@@ -102,9 +102,7 @@ pub(crate) const FIELDS: &[Field] = &[
         help: "What the response, as JSON of up to 1 MiB, says under JSON paths.",
         required: false,
         default: "",
-        value: FieldType::JsonAssertions {
-            operators: json::OPERATORS,
-        },
+        value: FieldType::JsonAssertions { operators: json::OPERATORS },
     },
     Field {
         key: "max_redirects",
@@ -197,14 +195,9 @@ impl HttpProbe {
         trace.note("http_status", status.as_u16());
         trace.note("http_version", format_args!("{:?}", response.version()));
         if let Some(content_type) = response.headers().get(CONTENT_TYPE) {
-            trace.note(
-                "content_type",
-                String::from_utf8_lossy(content_type.as_bytes()),
-            );
+            trace.note("content_type", String::from_utf8_lossy(content_type.as_bytes()));
         }
-        self.expectations
-            .judge_status(status)
-            .map_err(Failure::Unexpected)?;
+        self.expectations.judge_status(status).map_err(Failure::Unexpected)?;
         if self.reads_body {
             let body = read_body(&mut response, &hop).await?;
             trace.note("body_bytes", body.bytes.len());
@@ -237,14 +230,10 @@ impl HttpProbe {
             };
             if followed == self.max_redirects {
                 let limit = self.max_redirects;
-                return Err(Failure::Unexpected(format!(
-                    "too many redirects (more than {limit})"
-                )));
+                return Err(Failure::Unexpected(format!("too many redirects (more than {limit})")));
             }
             followed += 1;
-            request = request
-                .redirected(status, location)
-                .map_err(Failure::Unexpected)?;
+            request = request.redirected(status, location).map_err(Failure::Unexpected)?;
         }
     }
 
@@ -294,15 +283,11 @@ impl Request {
     ///    any of them may be a secret.
     fn redirected(self, status: StatusCode, location: &HeaderValue) -> Result<Self, String> {
         let url = redirect_url(&self.url, location)?;
-        let keeps_method = matches!(
-            status,
-            StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT
-        ) || self.method == Method::HEAD;
-        let (method, body) = if keeps_method {
-            (self.method, self.body)
-        } else {
-            (Method::GET, None)
-        };
+        let keeps_method =
+            matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
+                || self.method == Method::HEAD;
+        let (method, body) =
+            if keeps_method { (self.method, self.body) } else { (Method::GET, None) };
         let mut headers = self.headers;
         if url.origin() != self.url.origin() {
             headers.clear();
@@ -310,12 +295,7 @@ impl Request {
         if body.is_none() {
             headers.remove(CONTENT_TYPE);
         }
-        Ok(Self {
-            method,
-            url,
-            headers,
-            body,
-        })
+        Ok(Self { method, url, headers, body })
     }
 }
 
@@ -341,16 +321,10 @@ fn redirect_url(from: &Url, location: &HeaderValue) -> Result<Url, String> {
         .join(&text)
         .map_err(|error| format!("redirected to something that is not a URL: {error}"))?;
     if !SCHEMES.contains(&url.scheme()) {
-        return Err(format!(
-            "redirected to {}, which is not HTTP",
-            without_secrets(&url)
-        ));
+        return Err(format!("redirected to {}, which is not HTTP", without_secrets(&url)));
     }
-    let (user, password) = if url.origin() == from.origin() {
-        (from.username(), from.password())
-    } else {
-        ("", None)
-    };
+    let (user, password) =
+        if url.origin() == from.origin() { (from.username(), from.password()) } else { ("", None) };
     set_credentials(&mut url, user, password);
     url.set_fragment(None);
     Ok(url)
@@ -378,9 +352,7 @@ async fn read_body(response: &mut Response, hop: &Hop) -> Result<Body, Failure> 
 /// The host without the brackets of an IPv6 address.
 fn bare_host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    host.trim_start_matches('[')
-        .trim_end_matches(']')
-        .to_owned()
+    host.trim_start_matches('[').trim_end_matches(']').to_owned()
 }
 
 /// The URL for people and records: credentials and query may be secrets.

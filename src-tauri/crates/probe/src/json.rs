@@ -9,13 +9,8 @@ use crate::field::{FieldError, Parsed, Step, each, mistake};
 use crate::text::clean;
 
 /// Every operator an assertion can have.
-pub(crate) const OPERATORS: &[&str] = &[
-    "equals",
-    "not_equals",
-    "less_than",
-    "greater_than",
-    "exists",
-];
+pub(crate) const OPERATORS: &[&str] =
+    &["equals", "not_equals", "less_than", "greater_than", "exists"];
 
 /// What must hold for every node that a path selects, of which there must be
 /// one at least.
@@ -42,14 +37,11 @@ impl Assertion {
         let nodes = self.path.query(document).all();
         match (&self.operator, nodes.first()) {
             (Operator::Exists(false), None) => Ok(()),
-            (Operator::Exists(false), Some(found)) => Err(format!(
-                "expected {path} to be missing, got {}",
-                shown(found)
-            )),
+            (Operator::Exists(false), Some(found)) => {
+                Err(format!("expected {path} to be missing, got {}", shown(found)))
+            }
             (_, None) => Err(format!("{path} is missing")),
-            _ => nodes
-                .into_iter()
-                .try_for_each(|node| self.operator.judge(path, node)),
+            _ => nodes.into_iter().try_for_each(|node| self.operator.judge(path, node)),
         }
     }
 }
@@ -58,25 +50,19 @@ impl Operator {
     fn judge(&self, path: &str, node: &Value) -> Result<(), String> {
         let (holds, expected) = match self {
             Self::Equals(wanted) => (equal(node, wanted), format!("to equal {}", shown(wanted))),
-            Self::NotEquals(unwanted) => (
-                !equal(node, unwanted),
-                format!("not to equal {}", shown(unwanted)),
-            ),
-            Self::LessThan(limit) => (
-                order(node, limit) == Some(Ordering::Less),
-                format!("to be less than {limit}"),
-            ),
+            Self::NotEquals(unwanted) => {
+                (!equal(node, unwanted), format!("not to equal {}", shown(unwanted)))
+            }
+            Self::LessThan(limit) => {
+                (order(node, limit) == Some(Ordering::Less), format!("to be less than {limit}"))
+            }
             Self::GreaterThan(limit) => (
                 order(node, limit) == Some(Ordering::Greater),
                 format!("to be greater than {limit}"),
             ),
             Self::Exists(exists) => (*exists, "to be missing".to_owned()),
         };
-        if holds {
-            Ok(())
-        } else {
-            Err(format!("expected {path} {expected}, got {}", shown(node)))
-        }
+        if holds { Ok(()) } else { Err(format!("expected {path} {expected}, got {}", shown(node))) }
     }
 }
 
@@ -109,10 +95,7 @@ pub(crate) fn assertions(value: &Value, operators: &[&str]) -> Parsed<Vec<Assert
 }
 
 fn shape() -> FieldError {
-    mistake(
-        "expected a list of tables",
-        "write [{ path = \"$.status\", equals = \"ok\" }]",
-    )
+    mistake("expected a list of tables", "write [{ path = \"$.status\", equals = \"ok\" }]")
 }
 
 fn assertion(value: &Value, operators: &[&str]) -> Parsed<Assertion> {
@@ -124,40 +107,27 @@ fn assertion(value: &Value, operators: &[&str]) -> Parsed<Assertion> {
         .keys()
         .filter(|key| *key != "path" && !operators.contains(&key.as_str()))
         .map(|key| {
-            mistake(
-                format!("`{}` is not an operator", clean(key)),
-                one_of.clone(),
-            )
-            .within(Step::Key(key.clone()))
+            mistake(format!("`{}` is not an operator", clean(key)), one_of.clone())
+                .within(Step::Key(key.clone()))
         })
         .collect();
     let path = match table.get("path") {
         Some(path) => json_path(path).map_err(|m| m.within(Step::Key("path".to_owned()))),
-        None => Err(mistake(
-            "`path` is missing",
-            "say where to look: path = \"$.status\"",
-        )),
+        None => Err(mistake("`path` is missing", "say where to look: path = \"$.status\"")),
     };
-    let mut used = operators
-        .iter()
-        .filter_map(|name| Some((*name, table.get(*name)?)));
+    let mut used = operators.iter().filter_map(|name| Some((*name, table.get(*name)?)));
     let operator = match (used.next(), used.next()) {
         (Some((name, value)), None) => {
             operator(name, value).map_err(|m| m.within(Step::Key(name.to_owned())))
         }
-        (Some(_), Some(_)) => Err(mistake(
-            "more than one operator",
-            "write one table for each",
-        )),
+        (Some(_), Some(_)) => Err(mistake("more than one operator", "write one table for each")),
         (None, _) if mistakes.is_empty() => Err(mistake("the operator is missing", one_of)),
         (None, _) => return Err(mistakes),
     };
     match (path, operator) {
-        (Ok((path, written)), Ok(operator)) if mistakes.is_empty() => Ok(Assertion {
-            path,
-            written,
-            operator,
-        }),
+        (Ok((path, written)), Ok(operator)) if mistakes.is_empty() => {
+            Ok(Assertion { path, written, operator })
+        }
         (path, operator) => {
             mistakes.extend(path.err().into_iter().chain(operator.err()));
             Err(mistakes)
@@ -197,10 +167,7 @@ fn operator(name: &str, value: &Value) -> Result<Operator, FieldError> {
         "less_than" => number().map(Operator::LessThan),
         "greater_than" => number().map(Operator::GreaterThan),
         "exists" => value.as_bool().map(Operator::Exists).ok_or_else(|| {
-            mistake(
-                "expected true or false",
-                "write exists = true or exists = false",
-            )
+            mistake("expected true or false", "write exists = true or exists = false")
         }),
         _ => Err(mistake(
             format!("`{}` is not an operator", clean(name)),
@@ -234,25 +201,16 @@ mod tests {
             ),
             (json!({"path": "$.f", "equals": 1}), Ok(())),
             (json!({"path": "$.n", "equals": 5.0}), Ok(())),
-            (
-                json!({"path": "$.n", "equals": "5"}),
-                Err("expected $.n to equal \"5\", got 5"),
-            ),
+            (json!({"path": "$.n", "equals": "5"}), Err("expected $.n to equal \"5\", got 5")),
             (json!({"path": "$.none", "equals": null}), Ok(())),
             (json!({"path": "$.status", "not_equals": "bad"}), Ok(())),
             (
                 json!({"path": "$.status", "not_equals": "ok"}),
                 Err("expected $.status not to equal \"ok\", got \"ok\""),
             ),
-            (
-                json!({"path": "$.gone", "not_equals": "ok"}),
-                Err("$.gone is missing"),
-            ),
+            (json!({"path": "$.gone", "not_equals": "ok"}), Err("$.gone is missing")),
             (json!({"path": "$.n", "less_than": 5.5}), Ok(())),
-            (
-                json!({"path": "$.n", "less_than": 5}),
-                Err("expected $.n to be less than 5, got 5"),
-            ),
+            (json!({"path": "$.n", "less_than": 5}), Err("expected $.n to be less than 5, got 5")),
             (
                 json!({"path": "$.big", "less_than": 9}),
                 Err("expected $.big to be less than 9, got 18446744073709551615"),
@@ -267,24 +225,15 @@ mod tests {
                 Err("expected $.n to be greater than 5, got 5"),
             ),
             (json!({"path": "$.none", "exists": true}), Ok(())),
-            (
-                json!({"path": "$.gone", "exists": true}),
-                Err("$.gone is missing"),
-            ),
+            (json!({"path": "$.gone", "exists": true}), Err("$.gone is missing")),
             (json!({"path": "$.gone", "exists": false}), Ok(())),
-            (
-                json!({"path": "$.n", "exists": false}),
-                Err("expected $.n to be missing, got 5"),
-            ),
+            (json!({"path": "$.n", "exists": false}), Err("expected $.n to be missing, got 5")),
             (json!({"path": "$.list[*].up", "exists": true}), Ok(())),
             (
                 json!({"path": "$.list[*].up", "equals": true}),
                 Err("expected $.list[*].up to equal true, got false"),
             ),
-            (
-                json!({"path": "$.nothing[*].up", "equals": true}),
-                Err("$.nothing[*].up is missing"),
-            ),
+            (json!({"path": "$.nothing[*].up", "equals": true}), Err("$.nothing[*].up is missing")),
         ] {
             assert_eq!(
                 judged(&assertion, &document),

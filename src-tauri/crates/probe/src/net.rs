@@ -19,11 +19,7 @@ const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 
 /// `db.internal:5432`, `[::1]:5432`.
 pub(crate) fn endpoint(host: &str, port: u16) -> String {
-    if host.contains(':') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
-    }
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// Whether `host` (without brackets) is this machine.
@@ -60,10 +56,9 @@ impl LookupFailure {
             | LookupErrorKind::Memory
             | LookupErrorKind::System
             | LookupErrorKind::Unknown
-            | LookupErrorKind::IO => Self::Other {
-                host,
-                reason: clean(&io::Error::from(error).to_string()),
-            },
+            | LookupErrorKind::IO => {
+                Self::Other { host, reason: clean(&io::Error::from(error).to_string()) }
+            }
         }
     }
 }
@@ -88,24 +83,18 @@ pub(crate) async fn look_up(host: &str) -> Result<Vec<IpAddr>, LookupFailure> {
 
 fn take_turns(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
     let best = addresses.first().is_some_and(IpAddr::is_ipv6);
-    let (first, second): (Vec<_>, Vec<_>) = addresses
-        .into_iter()
-        .partition(|address| address.is_ipv6() == best);
+    let (first, second): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| address.is_ipv6() == best);
     let turns = first.len().max(second.len());
-    (0..turns)
-        .flat_map(|turn| [first.get(turn), second.get(turn)])
-        .flatten()
-        .copied()
-        .collect()
+    (0..turns).flat_map(|turn| [first.get(turn), second.get(turn)]).flatten().copied().collect()
 }
 
 /// Connects to `host`, which may have several addresses: the first one to
 /// accept is used.
 pub(crate) async fn connect(trace: &Trace, host: &str, port: u16) -> Result<TcpStream, Failure> {
     trace.enter(Phase::LookingUp(host.to_owned()));
-    let addresses = look_up(host)
-        .await
-        .map_err(|failure| Failure::NoAnswer(failure.to_string()))?;
+    let addresses =
+        look_up(host).await.map_err(|failure| Failure::NoAnswer(failure.to_string()))?;
     trace.connect_to(&addresses, name_endpoint(&addresses, host, port));
     let targets = addresses.into_iter().map(|ip| SocketAddr::new(ip, port));
     let stream = first_to_accept(targets)
@@ -175,10 +164,7 @@ mod tests {
     #[test]
     fn families_take_turns() {
         let ips = |texts: &[&str]| -> Vec<IpAddr> {
-            texts
-                .iter()
-                .map(|text| text.parse().expect("an address"))
-                .collect()
+            texts.iter().map(|text| text.parse().expect("an address")).collect()
         };
         let sorted = ips(&["::1", "::2", "::3", "10.0.0.1"]);
         assert_eq!(take_turns(sorted), ips(&["::1", "10.0.0.1", "::2", "::3"]));
@@ -206,13 +192,7 @@ mod tests {
         ] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in [
-            "localhost.example.com",
-            "mylocalhost",
-            "10.0.0.1",
-            "::2",
-            "",
-        ] {
+        for host in ["localhost.example.com", "mylocalhost", "10.0.0.1", "::2", ""] {
             assert!(!is_loopback(host), "{host}");
         }
     }
@@ -249,23 +229,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_dead_address_does_not_stop_the_next() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .expect("a free port");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let alive = listener.local_addr().expect("bound");
         let dead = {
-            let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-                .await
-                .expect("a free port");
+            let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
             closed.local_addr().expect("bound")
         };
-        let stream = first_to_accept([dead, alive].into_iter())
-            .await
-            .expect("connected");
+        let stream = first_to_accept([dead, alive].into_iter()).await.expect("connected");
         assert_eq!(stream.peer_addr().expect("connected"), alive);
-        let refused = first_to_accept([dead, dead].into_iter())
-            .await
-            .expect_err("refused");
+        let refused = first_to_accept([dead, dead].into_iter()).await.expect_err("refused");
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
         assert!(first_to_accept(std::iter::empty()).await.is_err());
     }

@@ -93,9 +93,7 @@ mod tests {
     }
 
     async fn listener() -> (TcpListener, u16) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .expect("a free port");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         (listener, port)
     }
@@ -121,10 +119,7 @@ mod tests {
         let (listener, port) = listener().await;
         drop(listener);
         let seen = tcp("127.0.0.1", port).check(TIMEOUT).await;
-        assert_eq!(
-            seen.outcome,
-            Err(format!("connection refused (127.0.0.1:{port})"))
-        );
+        assert_eq!(seen.outcome, Err(format!("connection refused (127.0.0.1:{port})")));
         assert_eq!(seen.response_time, None);
         assert_eq!(seen.address, Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
     }
@@ -139,9 +134,7 @@ mod tests {
     #[test]
     fn every_mistake_is_found_at_once() {
         let values = json!({"host": "http://db", "port": 0});
-        let mistakes = probe(values.as_object().expect("a table"))
-            .err()
-            .expect("mistakes");
+        let mistakes = probe(values.as_object().expect("a table")).err().expect("mistakes");
         let messages: Vec<_> = mistakes.iter().map(|m| m.message.as_str()).collect();
         assert_eq!(messages, ["`http://db` is a URL", "port 0 is out of range"]);
     }

@@ -9,11 +9,7 @@ pub(crate) fn clean(text: &str) -> String {
     let mut cleaned = String::new();
     let mut chars = 0;
     for c in text.trim().chars() {
-        let shown = if is_deceptive(c) {
-            c.escape_default().to_string()
-        } else {
-            c.to_string()
-        };
+        let shown = if is_deceptive(c) { c.escape_default().to_string() } else { c.to_string() };
         chars += shown.chars().count();
         if chars > MAX_CHARS {
             cleaned.push('…');

@@ -133,10 +133,7 @@ impl Trace {
             Ok(Err(Failure::NoAnswer(message))) => (Err(message), None),
             Err(_elapsed) => {
                 let timeout = Seconds(timeout);
-                (
-                    Err(format!("timed out after {timeout}, {}", self.phase())),
-                    None,
-                )
+                (Err(format!("timed out after {timeout}, {}", self.phase())), None)
             }
         };
         let progress = self.0.borrow();
@@ -170,13 +167,9 @@ mod tests {
 
     #[test]
     fn durations_for_people() {
-        for (ms, text) in [
-            (1, "1 ms"),
-            (999, "999 ms"),
-            (1000, "1 s"),
-            (1500, "1.5 s"),
-            (60_000, "60 s"),
-        ] {
+        for (ms, text) in
+            [(1, "1 ms"), (999, "999 ms"), (1000, "1 s"), (1500, "1.5 s"), (60_000, "60 s")]
+        {
             assert_eq!(Seconds(Duration::from_millis(ms)).to_string(), text);
         }
     }

@@ -21,7 +21,11 @@ impl Desktop {
         notification: &Notification,
         respond: impl FnOnce(Response) + Send + 'static,
     ) -> Result<(), String> {
-        let body = if self.reads_markup().await { escape(&notification.body) } else { notification.body.clone() };
+        let body = if self.reads_markup().await {
+            escape(&notification.body)
+        } else {
+            notification.body.clone()
+        };
         let mut native = notify_rust::Notification::new();
         native
             .appname("Pilotlight")
@@ -47,8 +51,12 @@ impl Desktop {
                 .wait_for_action_async(|response: &NotificationResponse| {
                     chosen = match response {
                         NotificationResponse::Default => Some(Response::Open),
-                        NotificationResponse::Action(action) if action == "open" => Some(Response::Open),
-                        NotificationResponse::Action(action) if action == "mute" => Some(Response::Mute),
+                        NotificationResponse::Action(action) if action == "open" => {
+                            Some(Response::Open)
+                        }
+                        NotificationResponse::Action(action) if action == "mute" => {
+                            Some(Response::Mute)
+                        }
                         _ => None,
                     };
                 })

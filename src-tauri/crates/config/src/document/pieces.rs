@@ -39,18 +39,11 @@ impl Piece {
     pub(super) fn ends_blank(&self) -> bool {
         let text = self.text();
         text.is_empty()
-            || text.ends_with('\n')
-                && text
-                    .lines()
-                    .last()
-                    .is_none_or(|line| line.trim().is_empty())
+            || text.ends_with('\n') && text.lines().last().is_none_or(|line| line.trim().is_empty())
     }
 
     pub(super) fn starts_blank(&self) -> bool {
-        self.text()
-            .lines()
-            .next()
-            .is_none_or(|line| line.trim().is_empty())
+        self.text().lines().next().is_none_or(|line| line.trim().is_empty())
     }
 
     pub(super) fn trim_blank_start(&mut self) {
@@ -109,34 +102,25 @@ pub(super) fn split(text: &str) -> Result<Vec<Piece>, TomlError> {
     }
     headers.sort_by_key(|header| header.trivia.end);
     headers.dedup_by(|later, earlier| later.owner == earlier.owner);
-    let end = document
-        .trailing()
-        .span()
-        .map_or(text.len(), |span| span.start);
+    let end = document.trailing().span().map_or(text.len(), |span| span.start);
     Ok(pieces(text, &headers, end))
 }
 
 fn collect_item(item: &Item, owner: Owner, headers: &mut Vec<Header>) {
     match item {
         Item::Table(table) => collect(table, owner, headers),
-        Item::ArrayOfTables(tables) => tables
-            .iter()
-            .for_each(|table| collect(table, owner, headers)),
+        Item::ArrayOfTables(tables) => {
+            tables.iter().for_each(|table| collect(table, owner, headers));
+        }
         Item::None | Item::Value(_) => {}
     }
 }
 
 fn collect(table: &Table, owner: Owner, headers: &mut Vec<Header>) {
-    if let Some(span) = table
-        .span()
-        .filter(|_| !table.is_dotted() && !table.is_implicit())
-    {
+    if let Some(span) = table.span().filter(|_| !table.is_dotted() && !table.is_implicit()) {
         let above = table.decor().prefix().and_then(RawString::span);
         let start = above.map_or(span.start, |above| above.start);
-        headers.push(Header {
-            owner,
-            trivia: start..span.start,
-        });
+        headers.push(Header { owner, trivia: start..span.start });
     }
     for (_, item) in table {
         collect_item(item, owner, headers);
@@ -193,11 +177,7 @@ fn comments(trivia: &str, header_follows: bool) -> (usize, usize) {
     let is_indent = |line: &&str| !line.ends_with('\n') && line.trim().is_empty();
     let indents = usize::from(header_follows && lines.last().is_some_and(is_indent));
     let (full, _) = lines.split_at(lines.len() - indents);
-    let above = if header_follows {
-        full.iter().rev().take_while(is_comment).count()
-    } else {
-        0
-    };
+    let above = if header_follows { full.iter().rev().take_while(is_comment).count() } else { 0 };
     let (rest, _) = full.split_at(full.len() - above);
     let below = rest.iter().take_while(is_comment).count();
     (length(&rest[..below]), length(rest))

@@ -90,17 +90,13 @@ fn edited(old: &toml_edit::Value, value: &Value) -> Option<toml_edit::Value> {
 fn extended(array: &Array, items: &[Value]) -> Option<Array> {
     let mut array = array.clone();
     for index in (0..array.len()).rev() {
-        let is_kept = array
-            .get(index)
-            .is_some_and(|old| items.contains(&json_of_element(old)));
+        let is_kept = array.get(index).is_some_and(|old| items.contains(&json_of_element(old)));
         if !is_kept {
             remove_element(&mut array, index);
         }
     }
     let kept: Vec<Value> = array.iter().map(json_of_element).collect();
-    let new = items
-        .strip_prefix(kept.as_slice())
-        .filter(|_| !kept.is_empty())?;
+    let new = items.strip_prefix(kept.as_slice()).filter(|_| !kept.is_empty())?;
     for value in new.iter().filter_map(toml_of) {
         push_element(&mut array, value);
     }
@@ -113,16 +109,9 @@ fn json_of_element(value: &toml_edit::Value) -> Value {
 
 /// Adds an element laid out like the one before.
 fn push_element(array: &mut Array, mut value: toml_edit::Value) {
-    let last = array
-        .len()
-        .checked_sub(1)
-        .and_then(|last| array.get_mut(last));
+    let last = array.len().checked_sub(1).and_then(|last| array.get_mut(last));
     if let Some(last) = last {
-        let above = last
-            .decor()
-            .prefix()
-            .and_then(|prefix| prefix.as_str())
-            .unwrap_or_default();
+        let above = last.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default();
         let indent = above.rfind('\n').map_or(" ", |at| &above[at..]).to_owned();
         value.decor_mut().set_prefix(indent);
         if let Some(suffix) = last.decor().suffix().cloned() {
@@ -138,11 +127,8 @@ fn push_element(array: &mut Array, mut value: toml_edit::Value) {
 fn remove_element(array: &mut Array, index: usize) {
     let removed = array.remove(index);
     let decor = removed.decor();
-    let text = |raw: Option<&RawString>| {
-        raw.and_then(RawString::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let text =
+        |raw: Option<&RawString>| raw.and_then(RawString::as_str).unwrap_or_default().to_owned();
     let before = text(decor.prefix());
     if let Some(next) = array.get_mut(index) {
         let after = text(next.decor().prefix());
@@ -151,18 +137,13 @@ fn remove_element(array: &mut Array, index: usize) {
         return;
     }
     let keep_comment = |after: String| {
-        joined(&before, &after).unwrap_or(if before.contains('#') {
-            before.clone()
-        } else {
-            after
-        })
+        joined(&before, &after).unwrap_or(if before.contains('#') { before.clone() } else { after })
     };
     if array.trailing_comma() {
         let trailing = keep_comment(text(Some(array.trailing())));
         array.set_trailing(trailing);
     } else if let Some(last) = index.checked_sub(1).and_then(|last| array.get_mut(last)) {
-        last.decor_mut()
-            .set_suffix(keep_comment(text(decor.suffix())));
+        last.decor_mut().set_suffix(keep_comment(text(decor.suffix())));
     }
 }
 
@@ -170,18 +151,14 @@ fn remove_element(array: &mut Array, index: usize) {
 /// line after.
 fn joined(before: &str, after: &str) -> Option<String> {
     let rest_of_line = before.split('\n').next().unwrap_or_default();
-    after
-        .find('\n')
-        .map(|at| format!("{}{}", rest_of_line, &after[at..]))
+    after.find('\n').map(|at| format!("{}{}", rest_of_line, &after[at..]))
 }
 
 /// Removes a key with its comment; comments that an empty line sets apart
 /// from it go to the next key, or are returned.
 fn remove(table: &mut dyn TableLike, key: &str) -> String {
-    let above = table
-        .key(key)
-        .and_then(|key| key.leaf_decor().prefix()?.as_str())
-        .unwrap_or_default();
+    let above =
+        table.key(key).and_then(|key| key.leaf_decor().prefix()?.as_str()).unwrap_or_default();
     let mut kept = set_apart(above).to_owned();
     let next = keys(table)
         .into_iter()
@@ -192,12 +169,7 @@ fn remove(table: &mut dyn TableLike, key: &str) -> String {
         return kept;
     };
     let decor = next.leaf_decor_mut();
-    kept.push_str(
-        decor
-            .prefix()
-            .and_then(|prefix| prefix.as_str())
-            .unwrap_or_default(),
-    );
+    kept.push_str(decor.prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default());
     decor.set_prefix(kept);
     String::new()
 }
@@ -229,26 +201,14 @@ fn insertion_point(table: &dyn TableLike, key: &str, order: &[String]) -> usize 
     let Some(own) = rank(key) else {
         return table.iter().count();
     };
-    let before = table
-        .iter()
-        .enumerate()
-        .filter_map(|(at, (other, _))| Some((rank(other)?, at)));
-    before
-        .filter(|(rank, _)| *rank < own)
-        .max()
-        .map_or(0, |(_, at)| at + 1)
+    let before = table.iter().enumerate().filter_map(|(at, (other, _))| Some((rank(other)?, at)));
+    before.filter(|(rank, _)| *rank < own).max().map_or(0, |(_, at)| at + 1)
 }
 
 /// Moves the last key, `key`, to `place`, by moving all from there behind it.
 fn move_behind(table: &mut dyn TableLike, key: &str, place: usize) {
-    for other in keys(table)
-        .into_iter()
-        .skip(place)
-        .filter(|other| other != key)
-    {
-        if let Some(format) = table
-            .get_key_value(&other)
-            .map(|(format, _)| format.clone())
+    for other in keys(table).into_iter().skip(place).filter(|other| other != key) {
+        if let Some(format) = table.get_key_value(&other).map(|(format, _)| format.clone())
             && let Some(item) = table.remove(&other)
         {
             table.entry_format(&format).or_insert(item);
@@ -261,10 +221,7 @@ pub(super) fn rename_dependency(service: &mut dyn TableLike, old: &str, new: &st
     let Some(array) = service.get_mut(DEPENDS_ON).and_then(Item::as_array_mut) else {
         return;
     };
-    for element in array
-        .iter_mut()
-        .filter(|element| element.as_str() == Some(old))
-    {
+    for element in array.iter_mut().filter(|element| element.as_str() == Some(old)) {
         let mut renamed = toml_edit::Value::from(new);
         *renamed.decor_mut() = element.decor().clone();
         *element = renamed;
@@ -282,9 +239,5 @@ pub(super) fn remove_dependency(service: &mut dyn TableLike, id: &str) -> String
             remove_element(array, index);
         }
     }
-    if array.is_empty() && depended > 0 {
-        remove(service, DEPENDS_ON)
-    } else {
-        String::new()
-    }
+    if array.is_empty() && depended > 0 { remove(service, DEPENDS_ON) } else { String::new() }
 }

@@ -73,22 +73,11 @@ fn changes(edit: impl FnOnce(&mut Document)) -> String {
 /// The lines between the first and the last difference.
 fn diff(before: &str, after: &str) -> String {
     let (before, after): (Vec<_>, Vec<_>) = (before.lines().collect(), after.lines().collect());
-    let same_start = before
-        .iter()
-        .zip(&after)
-        .take_while(|(a, b)| a == b)
-        .count();
+    let same_start = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
     let (before, after) = (&before[same_start..], &after[same_start..]);
-    let same_end = before
-        .iter()
-        .rev()
-        .zip(after.iter().rev())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let same_end = before.iter().rev().zip(after.iter().rev()).take_while(|(a, b)| a == b).count();
     let lines = |sign, lines: &[&str]| {
-        let lines = lines[..lines.len() - same_end]
-            .iter()
-            .flat_map(|line| [sign, *line, "\n"]);
+        let lines = lines[..lines.len() - same_end].iter().flat_map(|line| [sign, *line, "\n"]);
         lines.collect::<String>()
     };
     lines("-", before) + &lines("+", after)
@@ -123,10 +112,7 @@ fn a_changed_value_keeps_its_comment() {
     );
     let changed = changes(|document| {
         update(document, "auth", |values| {
-            values.insert(
-                "headers".to_owned(),
-                json!({ "X-Key": "keyring:auth", "Y": "1" }),
-            );
+            values.insert("headers".to_owned(), json!({ "X-Key": "keyring:auth", "Y": "1" }));
         });
     });
     assert_eq!(
@@ -176,10 +162,7 @@ fn an_absent_key_goes_with_its_comment_only() {
             values.shift_remove("headers");
         });
     });
-    assert_eq!(
-        changed,
-        "-[service.headers]\n-X-Key = \"${KEY}\"  # secret\n"
-    );
+    assert_eq!(changed, "-[service.headers]\n-X-Key = \"${KEY}\"  # secret\n");
 }
 
 #[test]
@@ -195,19 +178,13 @@ fn a_list_keeps_its_layout() {
             values.insert("depends_on".to_owned(), json!(["auth", "api"]));
         });
     });
-    assert_eq!(
-        changed,
-        "-depends_on = [\"auth\"]\n+depends_on = [\"auth\", \"api\"]\n"
-    );
+    assert_eq!(changed, "-depends_on = [\"auth\"]\n+depends_on = [\"auth\", \"api\"]\n");
     let changed = changes(|document| {
         update(document, "user", |values| {
             values.insert("depends_on".to_owned(), json!(["api", "auth"]));
         });
     });
-    assert_eq!(
-        changed,
-        "-depends_on = [\"auth\"]\n+depends_on = [\"api\", \"auth\"]\n"
-    );
+    assert_eq!(changed, "-depends_on = [\"auth\"]\n+depends_on = [\"api\", \"auth\"]\n");
 }
 
 #[test]
@@ -262,14 +239,8 @@ fn the_first_service_of_an_empty_file() {
     let values = values(json!({ "id": "a", "check": "tcp" }));
     for (before, after) in [
         ("", "[[service]]\nid = \"a\"\ncheck = \"tcp\"\n"),
-        (
-            "# mine",
-            "# mine\n\n[[service]]\nid = \"a\"\ncheck = \"tcp\"\n",
-        ),
-        (
-            "[settings]\n\n",
-            "[settings]\n\n[[service]]\nid = \"a\"\ncheck = \"tcp\"\n",
-        ),
+        ("# mine", "# mine\n\n[[service]]\nid = \"a\"\ncheck = \"tcp\"\n"),
+        ("[settings]\n\n", "[settings]\n\n[[service]]\nid = \"a\"\ncheck = \"tcp\"\n"),
     ] {
         let mut edited = document(before);
         edited.add_service(&values).expect("an edit");
@@ -316,9 +287,7 @@ fn a_removed_service_is_no_dependency() {
 #[test]
 fn a_moved_service_takes_its_comments_along() {
     let mut edited = document(FILE);
-    edited
-        .reorder_services(&[id("user"), id("api")])
-        .expect("an edit");
+    edited.reorder_services(&[id("user"), id("api")]).expect("an edit");
     let text = edited.to_string();
     let positions: Vec<_> = [
         "# ---- Edge",
@@ -334,9 +303,7 @@ fn a_moved_service_takes_its_comments_along() {
     .map(|part| text.find(part).expect("the part"))
     .collect();
     assert!(positions.is_sorted(), "{text}");
-    edited
-        .reorder_services(&[id("api"), id("user"), id("auth")])
-        .expect("an edit");
+    edited.reorder_services(&[id("api"), id("user"), id("auth")]).expect("an edit");
     assert_eq!(edited.to_string(), FILE);
     let error = edited.reorder_services(&[id("nobody")]);
     assert_eq!(error, Err(EditError::NoSuchService("nobody".to_owned())));
@@ -351,10 +318,7 @@ fn preferences_are_written_where_they_differ() {
         notify_recovery: true,
     };
     let changed = changes(|document| document.set_preferences(preferences));
-    assert_eq!(
-        changed,
-        "-theme = \"dark\"\n+theme = \"system\"\n+start_at_login = true\n"
-    );
+    assert_eq!(changed, "-theme = \"dark\"\n+theme = \"system\"\n+start_at_login = true\n");
 
     let mut edited = document("# mine\n\n[[service]]\nid = \"a\"\n");
     edited.set_preferences(Settings::default().preferences());
@@ -367,10 +331,7 @@ fn preferences_are_written_where_they_differ() {
 
     let mut edited = document("settings.theme = \"dark\"\n");
     edited.set_preferences(preferences);
-    assert_eq!(
-        edited.to_string(),
-        "settings.theme = \"system\"\nsettings.start_at_login = true\n"
-    );
+    assert_eq!(edited.to_string(), "settings.theme = \"system\"\nsettings.start_at_login = true\n");
 }
 
 #[test]
@@ -380,9 +341,7 @@ fn windows_line_ends_stay() {
         values.insert("port".to_owned(), json!(1));
     });
     edited
-        .add_service(&values(
-            json!({ "id": "x", "check": "tcp", "body": "two\nlines\n" }),
-        ))
+        .add_service(&values(json!({ "id": "x", "check": "tcp", "body": "two\nlines\n" })))
         .expect("an edit");
     let text = edited.to_string();
     assert_eq!(text.matches('\n').count(), text.matches("\r\n").count());
@@ -394,28 +353,18 @@ fn windows_line_ends_stay() {
 
 #[test]
 fn a_byte_order_mark_stays() {
-    let mut edited = document(&format!(
-        "\u{feff}{}",
-        FILE.replacen("# My services\n\n", "", 1)
-    ));
-    edited.set_preferences(Preferences {
-        start_at_login: true,
-        ..Settings::default().preferences()
-    });
+    let mut edited = document(&format!("\u{feff}{}", FILE.replacen("# My services\n\n", "", 1)));
+    edited
+        .set_preferences(Preferences { start_at_login: true, ..Settings::default().preferences() });
     let text = edited.to_string();
-    assert!(
-        text.starts_with("\u{feff}[settings]  # all of them\n"),
-        "{text}"
-    );
+    assert!(text.starts_with("\u{feff}[settings]  # all of them\n"), "{text}");
     assert!(text.contains("start_at_login = true"));
 }
 
 #[test]
 fn a_text_without_a_last_line_end() {
     let mut edited = document("[[service]]\nid = \"a\"\n\n[[service]]\nid = \"b\"");
-    edited
-        .reorder_services(&[id("b"), id("a")])
-        .expect("an edit");
+    edited.reorder_services(&[id("b"), id("a")]).expect("an edit");
     let text = "[[service]]\nid = \"b\"\n\n[[service]]\nid = \"a\"\n";
     assert_eq!(edited.to_string(), text);
 }
@@ -424,10 +373,7 @@ fn a_text_without_a_last_line_end() {
 fn services_that_are_no_blocks_are_left_alone() {
     let mut edited = document("service = [{ id = \"a\" }]\n");
     assert_eq!(edited.remove_service(&id("a")), Err(EditError::NotInBlocks));
-    assert_eq!(
-        edited.add_service(&values(json!({ "id": "b" }))),
-        Err(EditError::NotInBlocks)
-    );
+    assert_eq!(edited.add_service(&values(json!({ "id": "b" }))), Err(EditError::NotInBlocks));
 }
 
 #[derive(Debug, Clone)]
@@ -439,17 +385,8 @@ enum Edit {
     Prefer(Theme, bool),
 }
 
-const KEYS: [&str; 9] = [
-    "name",
-    "group",
-    "url",
-    "headers",
-    "expect_json",
-    "every",
-    "depends_on",
-    "body",
-    "fail_after",
-];
+const KEYS: [&str; 9] =
+    ["name", "group", "url", "headers", "expect_json", "every", "depends_on", "body", "fail_after"];
 
 fn any_value() -> impl Strategy<Value = serde_json::Value> {
     prop_oneof![
@@ -466,10 +403,7 @@ fn any_value() -> impl Strategy<Value = serde_json::Value> {
 fn any_edit() -> impl Strategy<Value = Edit> {
     let key = || 0..KEYS.len();
     prop_oneof![
-        (
-            any::<u8>(),
-            prop::collection::vec((key(), any_value()), 0..5)
-        )
+        (any::<u8>(), prop::collection::vec((key(), any_value()), 0..5))
             .prop_map(|(id, keys)| Edit::Add(id, keys)),
         (
             0..9usize,
@@ -479,10 +413,7 @@ fn any_edit() -> impl Strategy<Value = Edit> {
             .prop_map(|(at, id, keys)| Edit::Update(at, id, keys)),
         (0..9usize).prop_map(Edit::Remove),
         prop::collection::vec(0..9usize, 0..4).prop_map(Edit::Reorder),
-        (
-            prop_oneof![Just(Theme::Dark), Just(Theme::System)],
-            any::<bool>()
-        )
+        (prop_oneof![Just(Theme::Dark), Just(Theme::System)], any::<bool>())
             .prop_map(|(theme, flag)| Edit::Prefer(theme, flag)),
     ]
 }
@@ -491,29 +422,18 @@ fn ids(document: &Document) -> Vec<ServiceId> {
     let values = document
         .service_positions()
         .map(|at| read(document.pieces[at].text(), SERVICE).expect("a service"));
-    values
-        .map(|values| id(values["id"].as_str().expect("an id")))
-        .collect()
+    values.map(|values| id(values["id"].as_str().expect("an id"))).collect()
 }
 
 /// The blocks, but for what an edit of another service may change in them.
 fn blocks(document: &Document) -> Vec<(ServiceId, String)> {
-    let blocks = document
-        .service_positions()
-        .map(|at| document.pieces[at].text());
+    let blocks = document.service_positions().map(|at| document.pieces[at].text());
     let without_dependencies = |text: &str| {
         let mut block: DocumentMut = text.parse().expect("TOML");
-        block
-            .get_mut(SERVICE)
-            .and_then(table_of)
-            .expect("a service")
-            .remove("depends_on");
+        block.get_mut(SERVICE).and_then(table_of).expect("a service").remove("depends_on");
         block.to_string()
     };
-    ids(document)
-        .into_iter()
-        .zip(blocks.map(without_dependencies))
-        .collect()
+    ids(document).into_iter().zip(blocks.map(without_dependencies)).collect()
 }
 
 proptest! {

@@ -133,20 +133,12 @@ impl Reader {
         let mut samples: Vec<_> = self.last_sample(key, from)?.into_iter().collect();
         samples.extend(self.samples(key, (from, to + 1))?);
         let mut times: BTreeMap<Timestamp, Vec<f64>> = BTreeMap::new();
-        for Sample {
-            at,
-            status,
-            response_ms,
-            ..
-        } in &samples
-        {
+        for Sample { at, status, response_ms, .. } in &samples {
             if let Some(ms) = response_ms.filter(|_| *status != Status::Unhealthy && *at >= from) {
                 times.entry(buckets.of(*at)).or_default().push(ms);
             }
         }
-        let points = times
-            .into_iter()
-            .map(|(at, times)| (at, point_of_times(at, times)));
+        let points = times.into_iter().map(|(at, times)| (at, point_of_times(at, times)));
         Ok((points.collect(), spans_of_samples(&samples, from, to)))
     }
 
@@ -172,16 +164,12 @@ impl Reader {
             }
         }
         for incident in self.incidents_of(id, usize::MAX)?.iter().rev() {
-            let (first, last) = (
-                incident.started_at.max(from),
-                incident.resolved_at.unwrap_or(to).min(to),
-            );
+            let (first, last) =
+                (incident.started_at.max(from), incident.resolved_at.unwrap_or(to).min(to));
             spans.push(first, last, SpanKind::Unhealthy);
         }
         spans.0.sort_by_key(|span| span.from);
-        let points = sums
-            .iter()
-            .filter_map(|(at, sum)| Some((*at, point_of_sum(*at, sum)?)));
+        let points = sums.iter().filter_map(|(at, sum)| Some((*at, point_of_sum(*at, sum)?)));
         Ok((points.collect(), spans.0))
     }
 }
@@ -203,9 +191,7 @@ impl Buckets {
 
     fn starts(self) -> impl Iterator<Item = Timestamp> {
         let first = self.of(self.from);
-        (0..)
-            .map(move |n| first + n * self.width)
-            .take_while(move |start| *start < self.to)
+        (0..).map(move |n| first + n * self.width).take_while(move |start| *start < self.to)
     }
 
     /// The part of a bucket that is in the chart.
@@ -218,30 +204,15 @@ impl Buckets {
         let gap = |start| {
             let (first, last) = self.shown(start);
             let middle = first + last.since(first) / 2;
-            let broken = spans
-                .iter()
-                .any(|span| span.from <= middle && middle < span.to);
-            broken.then_some(LatencyPoint {
-                at: start,
-                p50_ms: None,
-                p95_ms: None,
-                max_ms: None,
-            })
+            let broken = spans.iter().any(|span| span.from <= middle && middle < span.to);
+            broken.then_some(LatencyPoint { at: start, p50_ms: None, p95_ms: None, max_ms: None })
         };
         let points = self
             .starts()
             .filter_map(|start| points.get(&start).copied().or_else(|| gap(start)))
-            .map(|point| LatencyPoint {
-                at: point.at.max(self.from),
-                ..point
-            })
+            .map(|point| LatencyPoint { at: point.at.max(self.from), ..point })
             .collect();
-        LatencySeries {
-            from: self.from,
-            to: self.to,
-            points,
-            spans,
-        }
+        LatencySeries { from: self.from, to: self.to, points, spans }
     }
 }
 
@@ -282,11 +253,7 @@ fn spans_of_samples(samples: &[Sample], from: Timestamp, to: Timestamp) -> Vec<S
 }
 
 fn unseen(from: Timestamp, to: Timestamp) -> Vec<Span> {
-    vec![Span {
-        from,
-        to,
-        what: SpanKind::Unobserved,
-    }]
+    vec![Span { from, to, what: SpanKind::Unobserved }]
 }
 
 /// Spans in the order they come; one that goes on where the last of its kind

@@ -173,9 +173,7 @@ impl Reader {
     ) -> Result<UptimeRecord, ReadError> {
         let _moment = self.conn.unchecked_transaction()?;
         let today = zone.date(now);
-        let first = days_back(today, days.min(LONGEST_PERIOD))
-            .last()
-            .unwrap_or(today);
+        let first = days_back(today, days.min(LONGEST_PERIOD)).last().unwrap_or(today);
         let range = (zone.start_of(first), zone.start_of(next_day(today)));
         let mut sum = Rollup::default();
         if let Some(key) = self.key(id)?.filter(|_| days > 0) {
@@ -201,18 +199,12 @@ impl Reader {
         if let Some(key) = self.key(id)? {
             let range = (Period::Month.from(now), next_quarter(now + 1));
             self.rollups(key, range, zone, now, |start, rollup| {
-                for (_, sum) in sums
-                    .iter_mut()
-                    .filter(|(period, _)| start >= period.from(now))
-                {
+                for (_, sum) in sums.iter_mut().filter(|(period, _)| start >= period.from(now)) {
                     sum.merge(rollup);
                 }
             })?;
         }
-        Ok(sums
-            .iter()
-            .map(|(period, sum)| uptime(*period, sum, objective))
-            .collect())
+        Ok(sums.iter().map(|(period, sum)| uptime(*period, sum, objective)).collect())
     }
 
     /// Today and the `count - 1` calendar days before it, newest first, those
@@ -234,10 +226,7 @@ impl Reader {
         let mut sums = vec![Rollup::default(); dates.len()];
         let (Some(key), Some(from)) = (self.key(id)?, starts.last()) else {
             let nothing = Rollup::default();
-            return Ok(dates
-                .iter()
-                .map(|date| day(date.to_string(), &nothing, None))
-                .collect());
+            return Ok(dates.iter().map(|date| day(date.to_string(), &nothing, None)).collect());
         };
         let end = zone.start_of(next_day(today));
         self.rollups(key, (*from, end), zone, now, |start, rollup| {
@@ -269,24 +258,17 @@ impl Reader {
         }
         let samples = self.samples(key, range)?;
         let complete = u64::try_from(samples.len()).is_ok_and(|n| n == sum.counts.total());
-        let times = samples
-            .iter()
-            .filter_map(|Sample { response_ms, .. }| *response_ms);
+        let times = samples.iter().filter_map(|Sample { response_ms, .. }| *response_ms);
         Ok(complete.then(|| times.collect()))
     }
 }
 
 fn record(sum: &Rollup, period_days: u32, objective: Objective) -> UptimeRecord {
     let counts = sum.counts;
-    let (Some(uptime_pct), Some(availability_pct), Some(sla_met)) = (
-        counts.uptime_pct(),
-        counts.availability_pct(),
-        objective.met_by(counts),
-    ) else {
-        return UptimeRecord::NoData(NoData {
-            uptime: None,
-            reason: "no data",
-        });
+    let (Some(uptime_pct), Some(availability_pct), Some(sla_met)) =
+        (counts.uptime_pct(), counts.availability_pct(), objective.met_by(counts))
+    else {
+        return UptimeRecord::NoData(NoData { uptime: None, reason: "no data" });
     };
     let by_time = objective.judge(sum.spent);
     UptimeRecord::Figures(UptimeFigures {
@@ -334,10 +316,7 @@ fn day(date: String, sum: &Rollup, times: Option<Vec<f64>>) -> Day {
             let total: f64 = times.iter().sum();
             let average = (!times.is_empty()).then(|| total / times.len() as f64);
             times.sort_by(f64::total_cmp);
-            (
-                average,
-                (times.len() > 1).then(|| quantile(&times, 0.95)).flatten(),
-            )
+            (average, (times.len() > 1).then(|| quantile(&times, 0.95)).flatten())
         }
         None => from_rollup(sum),
     };

@@ -43,11 +43,7 @@ pub fn hold() -> Hold {
 
 /// Keeps everything, in UTC, at noon.
 pub fn forever() -> Options {
-    Options {
-        keep: Keep::FOREVER,
-        zone: Zone::utc(),
-        clock: Arc::new(|| NOON),
-    }
+    Options { keep: Keep::FOREVER, zone: Zone::utc(), clock: Arc::new(|| NOON) }
 }
 
 pub fn open(folder: &Path, options: Options) -> History {

@@ -34,11 +34,7 @@ const FRAMING_HEADERS: [&str; 7] = [
 
 /// A mistake in the value itself.
 pub(crate) fn mistake(message: impl Into<String>, help: impl Into<String>) -> FieldError {
-    FieldError {
-        path: Vec::new(),
-        message: message.into(),
-        help: help.into(),
-    }
+    FieldError { path: Vec::new(), message: message.into(), help: help.into() }
 }
 
 fn one<T>(message: impl Into<String>, help: impl Into<String>) -> Parsed<T> {
@@ -81,11 +77,7 @@ pub(crate) fn line(value: &Value) -> Parsed<&str> {
 pub(crate) fn boolean(value: &Value) -> Parsed<bool> {
     match value {
         Value::Bool(boolean) => Ok(*boolean),
-        _ => wrong_type(
-            value,
-            "true or false",
-            "write true or false, without quotes",
-        ),
+        _ => wrong_type(value, "true or false", "write true or false, without quotes"),
     }
 }
 
@@ -114,11 +106,9 @@ pub(super) fn duration(value: &Value) -> Parsed<Duration> {
         Value::String(text) => {
             parse_duration(text).map_err(|e| vec![mistake(e.to_string(), e.help())])
         }
-        _ => wrong_type(
-            value,
-            "a duration",
-            "write a text with a unit: \"500ms\", \"10s\", \"3m\"",
-        ),
+        _ => {
+            wrong_type(value, "a duration", "write a text with a unit: \"500ms\", \"10s\", \"3m\"")
+        }
     }
 }
 
@@ -137,10 +127,9 @@ pub(crate) fn regex(value: &Value) -> Parsed<Regex> {
         .dfa_size_limit(MAX_REGEX_BYTES)
         .build()
         .or_else(|error| match error {
-            regex::Error::CompiledTooBig(_) => one(
-                "the regular expression is too large",
-                "use fewer or smaller repetitions",
-            ),
+            regex::Error::CompiledTooBig(_) => {
+                one("the regular expression is too large", "use fewer or smaller repetitions")
+            }
             error => one(
                 format!("not a regular expression: {}", regex_reason(&error)),
                 "in TOML, write it in single quotes: '^ok\\s*$'",
@@ -157,10 +146,8 @@ fn regex_reason(error: &regex::Error) -> String {
 
 /// Reads an absolute URL. The text is never repeated: it may hold a password.
 pub(crate) fn url(value: &Value, schemes: &[&str]) -> Parsed<Url> {
-    let example = format!(
-        "write it in full: {}://example.com/health",
-        schemes.last().unwrap_or(&"https")
-    );
+    let example =
+        format!("write it in full: {}://example.com/health", schemes.last().unwrap_or(&"https"));
     let url = match Url::parse(text(value)?) {
         Ok(url) => url,
         Err(url::ParseError::RelativeUrlWithoutBase) => {
@@ -249,11 +236,7 @@ impl StatusRange {
 impl fmt::Display for StatusRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (first, last) = (self.0.start(), self.0.end());
-        if first == last {
-            write!(f, "{first}")
-        } else {
-            write!(f, "{first}-{last}")
-        }
+        if first == last { write!(f, "{first}") } else { write!(f, "{first}-{last}") }
     }
 }
 
@@ -286,11 +269,7 @@ pub(crate) fn each<T>(items: &[Value], read: impl Fn(&Value) -> Parsed<T>) -> Pa
             }
         }
     }
-    if mistakes.is_empty() {
-        Ok(parsed)
-    } else {
-        Err(mistakes)
-    }
+    if mistakes.is_empty() { Ok(parsed) } else { Err(mistakes) }
 }
 
 /// Reads a table of headers. A value is never repeated: it may be a secret.
@@ -311,11 +290,7 @@ pub(crate) fn header_map(value: &Value) -> Parsed<HeaderMap> {
             }
         }
     }
-    if mistakes.is_empty() {
-        Ok(headers)
-    } else {
-        Err(mistakes)
-    }
+    if mistakes.is_empty() { Ok(headers) } else { Err(mistakes) }
 }
 
 fn header(name: &str, value: &Value) -> Parsed<(HeaderName, HeaderValue)> {
@@ -343,11 +318,7 @@ fn header(name: &str, value: &Value) -> Parsed<(HeaderName, HeaderValue)> {
 
 pub(super) fn services(value: &Value) -> Parsed<Vec<ServiceId>> {
     let Value::Array(items) = value else {
-        return wrong_type(
-            value,
-            "a list",
-            "write the ids of services: [\"db\", \"auth\"]",
-        );
+        return wrong_type(value, "a list", "write the ids of services: [\"db\", \"auth\"]");
     };
     each(items, |item| {
         ServiceId::new(text(item)?).or_else(|_| {

@@ -5,26 +5,13 @@ use super::*;
 use crate::Kind;
 
 fn field(value: FieldType) -> Field {
-    Field {
-        key: "key",
-        label: "Key",
-        help: "Does something.",
-        required: true,
-        default: "",
-        value,
-    }
+    Field { key: "key", label: "Key", help: "Does something.", required: true, default: "", value }
 }
 
-const URL: FieldType = FieldType::Url {
-    schemes: &["http", "https"],
-};
+const URL: FieldType = FieldType::Url { schemes: &["http", "https"] };
 const PORT: FieldType = FieldType::Integer { min: 1, max: 65535 };
-const CHOICE: FieldType = FieldType::Choice {
-    of: &["GET", "HEAD"],
-};
-const JSON: FieldType = FieldType::JsonAssertions {
-    operators: json::OPERATORS,
-};
+const CHOICE: FieldType = FieldType::Choice { of: &["GET", "HEAD"] };
+const JSON: FieldType = FieldType::JsonAssertions { operators: json::OPERATORS };
 
 const EVERY_TYPE: [FieldType; 13] = [
     FieldType::Text,
@@ -65,20 +52,11 @@ fn what_is_right_has_no_mistakes() {
         (FieldType::StatusList, json!(["200-299", 301, "418"])),
         (FieldType::StatusList, json!(204)),
         (FieldType::StatusList, json!("200-204")),
-        (
-            FieldType::Headers,
-            json!({"X-Key": "value", "Accept": "*/*"}),
-        ),
+        (FieldType::Headers, json!({"X-Key": "value", "Accept": "*/*"})),
         (FieldType::Headers, json!({})),
         (JSON, json!([])),
-        (
-            JSON,
-            json!([{"path": "$.a[0]['b']", "equals": {"deep": []}}]),
-        ),
-        (
-            JSON,
-            json!([{"path": "$..up", "exists": false}, {"path": "$.n", "less_than": 1.5}]),
-        ),
+        (JSON, json!([{"path": "$.a[0]['b']", "equals": {"deep": []}}])),
+        (JSON, json!([{"path": "$..up", "exists": false}, {"path": "$.n", "less_than": 1.5}])),
         (FieldType::Services, json!(["db", "auth-2"])),
     ] {
         assert_eq!(field(value_type).check(&value), [], "{value}");
@@ -138,20 +116,8 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             "expected a text, found nothing",
             "put it in quotes: \"…\"",
         ),
-        (
-            URL,
-            json!("example.com/health"),
-            "key",
-            "the URL has no scheme",
-            URL_HELP,
-        ),
-        (
-            URL,
-            json!("https://"),
-            "key",
-            "the URL has no host",
-            URL_HELP,
-        ),
+        (URL, json!("example.com/health"), "key", "the URL has no scheme", URL_HELP),
+        (URL, json!("https://"), "key", "the URL has no host", URL_HELP),
         (
             URL,
             json!("https://exa mple/"),
@@ -159,13 +125,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             "not a URL: invalid international domain name",
             URL_HELP,
         ),
-        (
-            URL,
-            json!("https://host:99999/"),
-            "key",
-            "not a URL: invalid port number",
-            URL_HELP,
-        ),
+        (URL, json!("https://host:99999/"), "key", "not a URL: invalid port number", URL_HELP),
         (
             URL,
             json!("http://host:0/"),
@@ -180,20 +140,8 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             "the URL has the scheme `ftp`",
             "use http or https",
         ),
-        (
-            URL,
-            json!("mailto:a@b"),
-            "key",
-            "the URL has the scheme `mailto`",
-            "use http or https",
-        ),
-        (
-            FieldType::Host,
-            json!(""),
-            "key",
-            "the host is empty",
-            HOST_HELP,
-        ),
+        (URL, json!("mailto:a@b"), "key", "the URL has the scheme `mailto`", "use http or https"),
+        (FieldType::Host, json!(""), "key", "the host is empty", HOST_HELP),
         (
             FieldType::Host,
             json!("http://db"),
@@ -222,13 +170,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             "`10.0.0.256` is not a host: invalid IPv4 address",
             HOST_HELP,
         ),
-        (
-            PORT,
-            json!(0),
-            "key",
-            "key 0 is out of range",
-            "use a number from 1 to 65535",
-        ),
+        (PORT, json!(0), "key", "key 0 is out of range", "use a number from 1 to 65535"),
         (
             PORT,
             json!(u64::MAX),
@@ -236,13 +178,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             "key 18446744073709551615 is out of range",
             "use a number from 1 to 65535",
         ),
-        (
-            PORT,
-            json!(80.5),
-            "key",
-            "80.5 is not a whole number",
-            "use a number from 1 to 65535",
-        ),
+        (PORT, json!(80.5), "key", "80.5 is not a whole number", "use a number from 1 to 65535"),
         (
             PORT,
             json!("80"),
@@ -299,20 +235,8 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             "the regular expression is too large",
             "use fewer or smaller repetitions",
         ),
-        (
-            CHOICE,
-            json!("get"),
-            "key",
-            "`get` is not one of the choices",
-            "use one of GET, HEAD",
-        ),
-        (
-            FieldType::StatusList,
-            json!([99]),
-            "key/0",
-            "status 99 is out of range",
-            STATUS_HELP,
-        ),
+        (CHOICE, json!("get"), "key", "`get` is not one of the choices", "use one of GET, HEAD"),
+        (FieldType::StatusList, json!([99]), "key/0", "status 99 is out of range", STATUS_HELP),
         (
             FieldType::StatusList,
             json!([200, "600"]),
@@ -327,27 +251,9 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             "the range 299-200 is the wrong way round",
             "write \"200-299\"",
         ),
-        (
-            FieldType::StatusList,
-            json!(["2xx"]),
-            "key/0",
-            "`2xx` is not a status",
-            STATUS_HELP,
-        ),
-        (
-            FieldType::StatusList,
-            json!([-1]),
-            "key/0",
-            "`-1` is not a status",
-            STATUS_HELP,
-        ),
-        (
-            FieldType::StatusList,
-            json!([]),
-            "key",
-            "no status is expected",
-            STATUS_HELP,
-        ),
+        (FieldType::StatusList, json!(["2xx"]), "key/0", "`2xx` is not a status", STATUS_HELP),
+        (FieldType::StatusList, json!([-1]), "key/0", "`-1` is not a status", STATUS_HELP),
+        (FieldType::StatusList, json!([]), "key", "no status is expected", STATUS_HELP),
         (
             FieldType::StatusList,
             json!([true]),
@@ -390,20 +296,8 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             "expected a text, found a number",
             "put it in quotes: \"…\"",
         ),
-        (
-            JSON,
-            json!({}),
-            "key",
-            "expected a list of tables",
-            JSON_HELP,
-        ),
-        (
-            JSON,
-            json!(["$.a"]),
-            "key/0",
-            "expected a list of tables",
-            JSON_HELP,
-        ),
+        (JSON, json!({}), "key", "expected a list of tables", JSON_HELP),
+        (JSON, json!(["$.a"]), "key/0", "expected a list of tables", JSON_HELP),
         (
             JSON,
             json!([{"equals": 1}]),
@@ -411,13 +305,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             "`path` is missing",
             "say where to look: path = \"$.status\"",
         ),
-        (
-            JSON,
-            json!([{"path": "$.a"}]),
-            "key/0",
-            "the operator is missing",
-            OPERATORS_HELP,
-        ),
+        (JSON, json!([{"path": "$.a"}]), "key/0", "the operator is missing", OPERATORS_HELP),
         (
             JSON,
             json!([{"path": "$.a", "equals": 1, "exists": true}]),
@@ -432,13 +320,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             "`is` is not an operator",
             OPERATORS_HELP,
         ),
-        (
-            JSON,
-            json!([{"path": 5, "equals": 1}]),
-            "key/0/path",
-            "expected a JSON path",
-            PATH_HELP,
-        ),
+        (JSON, json!([{"path": 5, "equals": 1}]), "key/0/path", "expected a JSON path", PATH_HELP),
         (
             JSON,
             json!([{"path": "$.a", "less_than": "1"}]),
@@ -477,10 +359,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
 fn a_json_path_is_refused_with_the_position() {
     let (path, message, _) = only_mistake(JSON, &json!([{"path": "$.a[", "equals": 1}]));
     assert_eq!(path, "key/0/path");
-    assert!(
-        message.starts_with("`$.a[` is not a JSON path: "),
-        "{message}"
-    );
+    assert!(message.starts_with("`$.a[` is not a JSON path: "), "{message}");
     assert!(message.contains(" at position "), "{message}");
 }
 
@@ -489,16 +368,10 @@ fn secrets_are_not_repeated() {
     for (value_type, value) in [
         (URL, json!("https://user:hunter2@:80:80/")),
         (URL, json!("gopher://user:hunter2@host/")),
-        (
-            FieldType::Headers,
-            json!({"Authorization": "hunter2\u{7f}"}),
-        ),
+        (FieldType::Headers, json!({"Authorization": "hunter2\u{7f}"})),
     ] {
         let (path, message, help) = only_mistake(value_type, &value);
-        assert!(
-            !format!("{path}{message}{help}").contains("hunter2"),
-            "{message}"
-        );
+        assert!(!format!("{path}{message}{help}").contains("hunter2"), "{message}");
     }
 }
 

@@ -81,16 +81,9 @@ pub(super) fn build(options: &Options<'_>) -> Result<Client, String> {
         .http2_max_header_list_size(MAX_HTTP2_HEADER_BYTES)
         .dns_resolver(TellingResolver)
         .connector_layer(MapFutureLayer::new(telling_connect::<_, _, _>));
-    let builder = if options.reuse_connection {
-        builder
-    } else {
-        builder.pool_max_idle_per_host(0)
-    };
-    let builder = if net::is_loopback(options.host) {
-        builder.no_proxy()
-    } else {
-        builder
-    };
+    let builder =
+        if options.reuse_connection { builder } else { builder.pool_max_idle_per_host(0) };
+    let builder = if net::is_loopback(options.host) { builder.no_proxy() } else { builder };
     builder.build().map_err(|error| error.to_string())
 }
 
@@ -109,8 +102,7 @@ pub(super) async fn send(
     }
     let sent = HOP.scope(hop.clone(), sending.send()).await;
     if let Some(certificate) = hop.certificate.get() {
-        hop.trace
-            .note("certificate_days_left", certificate.days_left());
+        hop.trace.note("certificate_days_left", certificate.days_left());
     }
     let response = sent.map_err(|error| Failure::NoAnswer(failure::describe(&error, hop)))?;
     hop.trace.connected(response.remote_addr());

@@ -28,8 +28,7 @@ impl Body {
     pub(super) fn push(&mut self, chunk: &[u8]) {
         let room = MAX_BODY_BYTES - self.bytes.len();
         self.cut = chunk.len() > room;
-        self.bytes
-            .extend_from_slice(&chunk[..chunk.len().min(room)]);
+        self.bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
     }
 
     /// Whether there is more than is looked at.
@@ -53,34 +52,20 @@ impl Expectations {
     }
 
     pub(super) fn judge_status(&self, status: StatusCode) -> Result<(), String> {
-        if self
-            .status
-            .iter()
-            .any(|range| range.contains(status.as_u16()))
-        {
+        if self.status.iter().any(|range| range.contains(status.as_u16())) {
             return Ok(());
         }
         let expected: Vec<_> = self.status.iter().map(ToString::to_string).collect();
         let expected = clean(&expected.join(", "));
-        Err(format!(
-            "expected status {expected}, got {}",
-            status_line(status)
-        ))
+        Err(format!("expected status {expected}, got {}", status_line(status)))
     }
 
     /// The body is read as UTF-8; what is not UTF-8 in it matches nothing.
     pub(super) fn judge_body(&self, body: &Body) -> Result<(), String> {
         let text = String::from_utf8_lossy(&body.bytes);
         let within = if body.cut { " in the first 1 MiB" } else { "" };
-        if let Some(expected) = self
-            .text
-            .as_ref()
-            .filter(|expected| !text.contains(*expected))
-        {
-            return Err(format!(
-                "expected text \"{}\" not found{within}",
-                clean(expected)
-            ));
+        if let Some(expected) = self.text.as_ref().filter(|expected| !text.contains(*expected)) {
+            return Err(format!("expected text \"{}\" not found{within}", clean(expected)));
         }
         if let Some(regex) = self.regex.as_ref().filter(|regex| !regex.is_match(&text)) {
             let pattern = clean(regex.as_str());
@@ -98,9 +83,7 @@ impl Expectations {
         }
         let document = serde_json::from_slice(&body.bytes)
             .map_err(|error| format!("the response is not JSON: {}", clean(&error.to_string())))?;
-        self.json
-            .iter()
-            .try_for_each(|assertion| assertion.judge(&document))
+        self.json.iter().try_for_each(|assertion| assertion.judge(&document))
     }
 }
 

@@ -40,9 +40,7 @@ pub(super) fn describe(error: &reqwest::Error, hop: &Hop) -> String {
 /// its `source` leaves out.
 fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     successors(Some(error), |&error| {
-        let wrapped = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         match wrapped {
             Some(wrapped) => Some(wrapped as &(dyn Error + 'static)),
             None => error.source(),
@@ -55,9 +53,7 @@ fn cause<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e
 }
 
 fn innermost<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e E> {
-    causes(error)
-        .filter_map(|error| error.downcast_ref())
-        .last()
+    causes(error).filter_map(|error| error.downcast_ref()).last()
 }
 
 fn located(message: String, phase: &Phase) -> String {
@@ -70,9 +66,7 @@ fn located(message: String, phase: &Phase) -> String {
 fn describe_http(error: &hyper::Error, endpoint: &str, phase: &Phase) -> Option<String> {
     if error.is_parse() {
         let reason = clean(&error.to_string());
-        Some(format!(
-            "the answer of {endpoint} is not valid HTTP: {reason}"
-        ))
+        Some(format!("the answer of {endpoint} is not valid HTTP: {reason}"))
     } else if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
         let closed = io::ErrorKind::UnexpectedEof.into();
         Some(located(describe_io(&closed, endpoint), phase))
@@ -127,11 +121,7 @@ fn describe_certificate(
 }
 
 fn whose(names: &[String]) -> String {
-    let shown = names
-        .iter()
-        .take(NAMES_SHOWN)
-        .map(String::as_str)
-        .collect::<Vec<_>>();
+    let shown = names.iter().take(NAMES_SHOWN).map(String::as_str).collect::<Vec<_>>();
     match (shown.as_slice(), names.len().saturating_sub(NAMES_SHOWN)) {
         ([], _) => "for no host".to_owned(),
         (shown, 0) => format!("for {}", clean(&shown.join(", "))),
@@ -169,19 +159,10 @@ mod tests {
             describe_certificate(&reason, Some(certificate), "api.example.com")
         };
         let plain = certificate();
-        let own = Certificate {
-            self_signed: true,
-            ..certificate()
-        };
-        let early = Certificate {
-            not_before: plain.seen_at + 3600,
-            ..certificate()
-        };
+        let own = Certificate { self_signed: true, ..certificate() };
+        let early = Certificate { not_before: plain.seen_at + 3600, ..certificate() };
         for (message, expected) in [
-            (
-                describe(CertificateError::Expired, &plain),
-                "certificate expired 3 days ago",
-            ),
+            (describe(CertificateError::Expired, &plain), "certificate expired 3 days ago"),
             (
                 describe(CertificateError::NotValidForName, &plain),
                 "certificate is for other.example.com, not api.example.com",
@@ -190,18 +171,12 @@ mod tests {
                 describe(CertificateError::UnknownIssuer, &plain),
                 "certificate is from an unknown issuer",
             ),
-            (
-                describe(CertificateError::UnknownIssuer, &own),
-                "certificate is self-signed",
-            ),
+            (describe(CertificateError::UnknownIssuer, &own), "certificate is self-signed"),
             (
                 describe(CertificateError::NotValidYet, &early),
                 "certificate becomes valid in 1 hour",
             ),
-            (
-                describe(CertificateError::Revoked, &plain),
-                "certificate was revoked",
-            ),
+            (describe(CertificateError::Revoked, &plain), "certificate was revoked"),
         ] {
             assert_eq!(message, expected);
         }

@@ -38,9 +38,7 @@ impl Server {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .expect("a free port");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -118,11 +116,7 @@ async fn a_good_response() {
     assert_eq!(seen.outcome, Ok("200 OK".to_owned()));
     assert!(seen.response_time.is_some());
     assert_eq!(seen.address, Some(Ipv4Addr::LOCALHOST.into()));
-    let metadata: Vec<_> = seen
-        .metadata
-        .iter()
-        .map(|(k, v)| (k.as_str(), v.as_str()))
-        .collect();
+    let metadata: Vec<_> = seen.metadata.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     assert_eq!(
         metadata,
         [
@@ -143,10 +137,7 @@ async fn what_is_sent() {
             let mut request = read_request(&mut stream).await;
             request.sort();
             sent.send(request).expect("the test listens");
-            stream
-                .write_all(response("204 No Content", "").as_bytes())
-                .await
-                .expect("sent");
+            stream.write_all(response("204 No Content", "").as_bytes()).await.expect("sent");
         }
     })
     .await;
@@ -175,17 +166,11 @@ async fn a_refused_connection() {
     let (url, port) = (server.url(), server.port);
     server.accepting.abort();
     // The port is closed once the task is gone, not when it is told to go.
-    while TcpStream::connect((Ipv4Addr::LOCALHOST, port))
-        .await
-        .is_ok()
-    {
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_ok() {
         tokio::task::yield_now().await;
     }
     let seen = http(&json!({"url": url})).check(PATIENT).await;
-    assert_eq!(
-        seen.outcome,
-        failed(format!("connection refused (127.0.0.1:{port})"))
-    );
+    assert_eq!(seen.outcome, failed(format!("connection refused (127.0.0.1:{port})")));
     assert_eq!(seen.response_time, None);
     assert_eq!(seen.address, Some(Ipv4Addr::LOCALHOST.into()));
 }
@@ -194,9 +179,7 @@ async fn a_refused_connection() {
 async fn a_name_that_cannot_be() {
     // Longer than a label may be, so no name server is asked.
     let host = format!("{}.invalid", "x".repeat(70));
-    let seen = http(&json!({"url": format!("http://{host}/")}))
-        .check(PATIENT)
-        .await;
+    let seen = http(&json!({"url": format!("http://{host}/")})).check(PATIENT).await;
     let message = seen.outcome.expect_err("no such host");
     assert!(message.contains(&host), "{message}");
 }
@@ -222,43 +205,23 @@ async fn a_server_that_never_begins_tls() {
     })
     .await;
     let url = format!("https://127.0.0.1:{}/", server.port);
-    let seen = http(&json!({"url": url, "verify_tls": false}))
-        .check(SHORT)
-        .await;
-    assert_eq!(
-        seen.outcome,
-        failed("timed out after 300 ms, in the TLS handshake")
-    );
+    let seen = http(&json!({"url": url, "verify_tls": false})).check(SHORT).await;
+    assert_eq!(seen.outcome, failed("timed out after 300 ms, in the TLS handshake"));
 }
 
 #[tokio::test]
 async fn a_body_that_never_ends() {
     let server = Server::new(|mut stream| async move {
         read_request(&mut stream).await;
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\n\r\n")
-            .await
-            .expect("sent");
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.expect("sent");
         while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
     })
     .await;
-    assert_eq!(
-        check(&server, json!({})).await.outcome,
-        Ok("200 OK".to_owned())
-    );
-    assert_eq!(
-        check(&server, json!({"expect_text": "xx"})).await.outcome,
-        Ok("200 OK".to_owned())
-    );
+    assert_eq!(check(&server, json!({})).await.outcome, Ok("200 OK".to_owned()));
+    assert_eq!(check(&server, json!({"expect_text": "xx"})).await.outcome, Ok("200 OK".to_owned()));
     for (keys, message) in [
-        (
-            json!({"expect_text": "y"}),
-            "expected text \"y\" not found in the first 1 MiB",
-        ),
-        (
-            json!({"expect_regex": "^y"}),
-            "expected pattern /^y/ not found in the first 1 MiB",
-        ),
+        (json!({"expect_text": "y"}), "expected text \"y\" not found in the first 1 MiB"),
+        (json!({"expect_regex": "^y"}), "expected pattern /^y/ not found in the first 1 MiB"),
         (
             json!({"expect_json": [{"path": "$.a", "exists": true}]}),
             "the response is larger than 1 MiB, too large for expect_json",
@@ -275,19 +238,13 @@ async fn a_body_that_never_ends() {
 async fn a_body_that_stalls() {
     let server = Server::new(|mut stream| async move {
         read_request(&mut stream).await;
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
-            .await
-            .expect("sent");
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf").await.expect("sent");
         std::future::pending::<()>().await;
     })
     .await;
     let values = with_url(&server.url(), json!({"expect_text": "whole"}));
     let seen = http(&values).check(SHORT).await;
-    assert_eq!(
-        seen.outcome,
-        failed("timed out after 300 ms, reading the response")
-    );
+    assert_eq!(seen.outcome, failed("timed out after 300 ms, reading the response"));
     assert_eq!(seen.metadata["http_status"], "200");
 }
 
@@ -314,34 +271,23 @@ async fn connections_that_break() {
         read_request(&mut stream).await;
     })
     .await;
-    let message = format!(
-        "connection closed by 127.0.0.1:{}, waiting for the response",
-        closing.port
-    );
+    let message =
+        format!("connection closed by 127.0.0.1:{}, waiting for the response", closing.port);
     assert_eq!(check(&closing, json!({})).await.outcome, failed(message));
 
     let resetting = Server::new(|mut stream| async move {
         read_request(&mut stream).await;
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
-            .await
-            .expect("sent");
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf").await.expect("sent");
         stream.set_zero_linger().expect("a socket");
     })
     .await;
     let seen = check(&resetting, json!({"expect_text": "whole"})).await;
-    let message = format!(
-        "connection reset by 127.0.0.1:{}, reading the response",
-        resetting.port
-    );
+    let message = format!("connection reset by 127.0.0.1:{}, reading the response", resetting.port);
     assert_eq!(seen.outcome, failed(message));
 
     let cut = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf").await;
     let seen = check(&cut, json!({"expect_text": "half"})).await;
-    let message = format!(
-        "connection closed by 127.0.0.1:{}, reading the response",
-        cut.port
-    );
+    let message = format!("connection closed by 127.0.0.1:{}, reading the response", cut.port);
     assert_eq!(seen.outcome, failed(message));
     assert_eq!(seen.response_time, None);
 }
@@ -358,20 +304,14 @@ async fn answers_that_are_not_http() {
     ] {
         let server = Server::answering(garbage).await;
         let message = check(&server, json!({})).await.outcome.expect_err(garbage);
-        let start = format!(
-            "the answer of 127.0.0.1:{} is not valid HTTP: ",
-            server.port
-        );
+        let start = format!("the answer of 127.0.0.1:{} is not valid HTTP: ", server.port);
         assert!(message.starts_with(&start), "{garbage:?}: {message}");
     }
     let server = Server::answering(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot a size\r\n\u{1b}",
     )
     .await;
-    let message = check(&server, json!({"expect_text": "x"}))
-        .await
-        .outcome
-        .expect_err("garbage");
+    let message = check(&server, json!({"expect_text": "x"})).await.outcome.expect_err("garbage");
     assert!(message.ends_with(", reading the response"), "{message}");
     assert!(!message.contains(char::is_control), "{message:?}");
 }
@@ -380,47 +320,26 @@ async fn answers_that_are_not_http() {
 async fn statuses() {
     let server = Server::answering(response("503 All is well", "")).await;
     let seen = check(&server, json!({})).await;
-    assert_eq!(
-        seen.outcome,
-        failed("expected status 200-299, got 503 Service Unavailable")
-    );
+    assert_eq!(seen.outcome, failed("expected status 200-299, got 503 Service Unavailable"));
     assert!(seen.response_time.is_some());
     let seen = check(&server, json!({"expect_status": [200, "300-399"]})).await;
-    assert_eq!(
-        seen.outcome,
-        failed("expected status 200, 300-399, got 503 Service Unavailable")
-    );
+    assert_eq!(seen.outcome, failed("expected status 200, 300-399, got 503 Service Unavailable"));
     let seen = check(&server, json!({"expect_status": ["500-599"]})).await;
     assert_eq!(seen.outcome, Ok("503 Service Unavailable".to_owned()));
 
     let odd = Server::answering(response("799 Odd", "")).await;
-    assert_eq!(
-        check(&odd, json!({})).await.outcome,
-        failed("expected status 200-299, got 799")
-    );
+    assert_eq!(check(&odd, json!({})).await.outcome, failed("expected status 200-299, got 799"));
 }
 
 #[tokio::test]
 async fn text_and_patterns() {
     let server = Server::answering(response("200 OK", "state: ok\nü")).await;
     for (keys, expected) in [
-        (
-            json!({"expect_text": "ok\u{0}"}),
-            failed("expected text \"ok\\u{0}\" not found"),
-        ),
-        (
-            json!({"expect_text": "OK"}),
-            failed("expected text \"OK\" not found"),
-        ),
+        (json!({"expect_text": "ok\u{0}"}), failed("expected text \"ok\\u{0}\" not found")),
+        (json!({"expect_text": "OK"}), failed("expected text \"OK\" not found")),
         (json!({"expect_text": "ü"}), Ok("200 OK".to_owned())),
-        (
-            json!({"expect_regex": "^state: (ok|fine)\n"}),
-            Ok("200 OK".to_owned()),
-        ),
-        (
-            json!({"expect_regex": "^ok"}),
-            failed("expected pattern /^ok/ not found"),
-        ),
+        (json!({"expect_regex": "^state: (ok|fine)\n"}), Ok("200 OK".to_owned())),
+        (json!({"expect_regex": "^ok"}), failed("expected pattern /^ok/ not found")),
         (
             json!({"expect_text": "ok", "expect_regex": "bad"}),
             failed("expected pattern /bad/ not found"),
@@ -438,41 +357,22 @@ async fn a_body_that_is_not_utf8() {
     let seen = check(&server, json!({"expect_text": "ok"})).await;
     assert_eq!(seen.outcome, Ok("200 OK".to_owned()));
     assert_eq!(seen.metadata["content_type"], "\u{fffd}\u{fffd}\u{fffd}");
-    let seen = check(
-        &server,
-        json!({"expect_json": [{"path": "$", "exists": true}]}),
-    )
-    .await;
-    assert_eq!(
-        seen.outcome,
-        failed("the response is not JSON: expected value at line 1 column 1")
-    );
+    let seen = check(&server, json!({"expect_json": [{"path": "$", "exists": true}]})).await;
+    assert_eq!(seen.outcome, failed("the response is not JSON: expected value at line 1 column 1"));
 }
 
 #[tokio::test]
 async fn json() {
-    let server = Server::answering(response(
-        "200 OK",
-        r#"{"status": "degraded", "up": [1, 2]}"#,
-    ))
-    .await;
+    let server =
+        Server::answering(response("200 OK", r#"{"status": "degraded", "up": [1, 2]}"#)).await;
     for (assertion, expected) in [
-        (
-            json!({"path": "$.status", "equals": "degraded"}),
-            Ok("200 OK".to_owned()),
-        ),
+        (json!({"path": "$.status", "equals": "degraded"}), Ok("200 OK".to_owned())),
         (
             json!({"path": "$.status", "equals": "ok"}),
             failed("expected $.status to equal \"ok\", got \"degraded\""),
         ),
-        (
-            json!({"path": "$.gone", "equals": "ok"}),
-            failed("$.gone is missing"),
-        ),
-        (
-            json!({"path": "$.gone", "exists": false}),
-            Ok("200 OK".to_owned()),
-        ),
+        (json!({"path": "$.gone", "equals": "ok"}), failed("$.gone is missing")),
+        (json!({"path": "$.gone", "exists": false}), Ok("200 OK".to_owned())),
         (
             json!({"path": "$.up[*]", "less_than": 2}),
             failed("expected $.up[*] to be less than 2, got 2"),
@@ -482,11 +382,7 @@ async fn json() {
         assert_eq!(seen.outcome, expected);
     }
     let deep = Server::answering(response("200 OK", &"[".repeat(500_000))).await;
-    let seen = check(
-        &deep,
-        json!({"expect_json": [{"path": "$", "exists": true}]}),
-    )
-    .await;
+    let seen = check(&deep, json!({"expect_json": [{"path": "$", "exists": true}]})).await;
     assert_eq!(
         seen.outcome,
         failed("the response is not JSON: recursion limit exceeded at line 1 column 128")
@@ -516,10 +412,7 @@ async fn redirects_that_never_end() {
     assert_eq!(seen.outcome, failed("too many redirects (more than 5)"));
     assert_eq!(asked.load(Ordering::Relaxed), 6);
     let seen = check(&server, json!({"max_redirects": 0})).await;
-    assert_eq!(
-        seen.outcome,
-        failed("expected status 200-299, got 302 Found")
-    );
+    assert_eq!(seen.outcome, failed("expected status 200-299, got 302 Found"));
     let seen = check(&server, json!({"expect_status": [302]})).await;
     assert_eq!(seen.outcome, Ok("302 Found".to_owned()));
 }
@@ -530,25 +423,15 @@ async fn redirects_elsewhere() {
     let goal = Server::new(move |mut stream| {
         let sent = sent.clone();
         async move {
-            sent.send(read_request(&mut stream).await)
-                .expect("the test listens");
-            stream
-                .write_all(response("200 OK", "").as_bytes())
-                .await
-                .expect("sent");
+            sent.send(read_request(&mut stream).await).expect("the test listens");
+            stream.write_all(response("200 OK", "").as_bytes()).await.expect("sent");
         }
     })
     .await;
-    let location = format!(
-        "http://chosen:by-server@127.0.0.1:{}/goal?token=1#x",
-        goal.port
-    );
-    for (status, method, body) in [
-        (301, "GET", false),
-        (303, "GET", false),
-        (307, "POST", true),
-        (308, "POST", true),
-    ] {
+    let location = format!("http://chosen:by-server@127.0.0.1:{}/goal?token=1#x", goal.port);
+    for (status, method, body) in
+        [(301, "GET", false), (303, "GET", false), (307, "POST", true), (308, "POST", true)]
+    {
         let server = Server::answering(redirect(status, &location)).await;
         let keys = json!({
             "url": format!("http://user:secret@127.0.0.1:{}/", server.port),
@@ -573,36 +456,19 @@ async fn redirects_elsewhere() {
 #[tokio::test]
 async fn redirects_to_nowhere() {
     for (location, message) in [
-        (
-            "ftp://example.com/x?y",
-            "redirected to ftp://example.com/x?…, which is not HTTP",
-        ),
-        (
-            "http://",
-            "redirected to something that is not a URL: empty host",
-        ),
-        (
-            "http://[",
-            "redirected to something that is not a URL: invalid IPv6 address",
-        ),
+        ("ftp://example.com/x?y", "redirected to ftp://example.com/x?…, which is not HTTP"),
+        ("http://", "redirected to something that is not a URL: empty host"),
+        ("http://[", "redirected to something that is not a URL: invalid IPv6 address"),
     ] {
         let server = Server::answering(redirect(302, location)).await;
         assert_eq!(check(&server, json!({})).await.outcome, failed(message));
     }
     let server = Server::answering("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n").await;
     let seen = check(&server, json!({})).await;
-    assert_eq!(
-        seen.outcome,
-        failed("expected status 200-299, got 302 Found")
-    );
-    for location in [
-        "\u{7f}",
-        "//",
-        "http://a:b:c",
-        "https:////\\",
-        "http://%00/",
-        &"x".repeat(100_000),
-    ] {
+    assert_eq!(seen.outcome, failed("expected status 200-299, got 302 Found"));
+    for location in
+        ["\u{7f}", "//", "http://a:b:c", "https:////\\", "http://%00/", &"x".repeat(100_000)]
+    {
         let server = Server::answering(redirect(302, location)).await;
         let message = check(&server, json!({})).await.outcome.expect_err(location);
         assert!(
@@ -621,11 +487,7 @@ async fn connections_are_new_unless_reuse_is_asked_for() {
             accepted.fetch_add(1, Ordering::Relaxed);
             async move {
                 while !read_request(&mut stream).await.is_empty() {
-                    if stream
-                        .write_all(response("200 OK", "x").as_bytes())
-                        .await
-                        .is_err()
-                    {
+                    if stream.write_all(response("200 OK", "x").as_bytes()).await.is_err() {
                         break;
                     }
                 }
@@ -692,10 +554,7 @@ async fn serve_tls(certificate: CertificateDer<'static>, key: &KeyPair) -> Serve
 }
 
 async fn answer(stream: &mut (impl AsyncWrite + Unpin)) {
-    stream
-        .write_all(response("200 OK", "secure").as_bytes())
-        .await
-        .expect("sent");
+    stream.write_all(response("200 OK", "secure").as_bytes()).await.expect("sent");
     stream.shutdown().await.expect("closed");
 }
 
@@ -712,16 +571,9 @@ async fn check_tls(server: &Server, roots: &[CertificateDer<'static>], keys: Val
 async fn a_good_certificate() {
     let authority = Authority::new("Authority");
     let server = authority.serve(certificate_for("localhost")).await;
-    let seen = check_tls(
-        &server,
-        &[authority.root()],
-        json!({"expect_text": "secure"}),
-    )
-    .await;
+    let seen = check_tls(&server, &[authority.root()], json!({"expect_text": "secure"})).await;
     assert_eq!(seen.outcome, Ok("200 OK".to_owned()));
-    let days: i64 = seen.metadata["certificate_days_left"]
-        .parse()
-        .expect("a number");
+    let days: i64 = seen.metadata["certificate_days_left"].parse().expect("a number");
     assert!(days > 365_000, "{days}");
 }
 
@@ -737,14 +589,8 @@ async fn bad_certificates() {
     let other = certificate_for("other.example.com");
     for (server, start) in [
         (authority.serve(expired).await, "certificate expired 9"),
-        (
-            authority.serve(early).await,
-            "certificate becomes valid in 7",
-        ),
-        (
-            authority.serve(other).await,
-            "certificate is for other.example.com, not localhost",
-        ),
+        (authority.serve(early).await, "certificate becomes valid in 7"),
+        (authority.serve(other).await, "certificate is for other.example.com, not localhost"),
         (
             stranger.serve(certificate_for("localhost")).await,
             "certificate is from an unknown issuer",
@@ -803,9 +649,8 @@ fn the_target_has_no_secrets() {
 #[test]
 fn head_has_no_body_to_expect_anything_of() {
     let values = json!({"url": "http://a/", "method": "HEAD", "expect_regex": "x"});
-    let mistakes = HttpProbe::new(values.as_object().expect("a table"), &[])
-        .err()
-        .expect("a mistake");
+    let mistakes =
+        HttpProbe::new(values.as_object().expect("a table"), &[]).err().expect("a mistake");
     assert_eq!(mistakes[0].message, "a HEAD request gets no body");
     assert_eq!(mistakes[0].path, [Step::Key("expect_regex".to_owned())]);
 }

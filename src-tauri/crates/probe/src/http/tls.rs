@@ -35,10 +35,7 @@ fn build(verify: bool, extra_roots: &[CertificateDer<'static>]) -> Result<Client
     let provider = Arc::new(ring::default_provider());
     let verifier = verify
         .then(|| Verifier::new_with_extra_roots(extra_roots.iter().cloned(), provider.clone()));
-    let witness = Witness {
-        provider: provider.clone(),
-        verifier,
-    };
+    let witness = Witness { provider: provider.clone(), verifier };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
@@ -74,9 +71,7 @@ impl Certificate {
 
     /// Whole days until it expires; negative when it has.
     pub(super) fn days_left(&self) -> i64 {
-        self.not_after
-            .saturating_sub(self.seen_at)
-            .div_euclid(24 * 3600)
+        self.not_after.saturating_sub(self.seen_at).div_euclid(24 * 3600)
     }
 }
 
@@ -144,12 +139,7 @@ impl ServerCertVerifier for Witness {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            &self.provider.signature_verification_algorithms,
-        )
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -158,18 +148,11 @@ impl ServerCertVerifier for Witness {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.provider.signature_verification_algorithms,
-        )
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

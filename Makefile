@@ -1,0 +1,79 @@
+# Every task a person does. Each installs what it needs on Debian and Ubuntu;
+# the README says what to install elsewhere.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+export CARGO_INCREMENTAL ?= 1
+
+BUILD_PACKAGES := build-essential pkg-config libwebkit2gtk-4.1-dev libdbus-1-dev
+TEST_PACKAGES := xvfb xfce4-panel xdotool x11-utils imagemagick webkit2gtk-driver dbus fonts-inter
+ICON_PACKAGES := librsvg2-bin imagemagick fonts-inter
+BENCH_PACKAGES := hyperfine
+
+UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/*.ts ui/*.js ui/package.json -type f 2>/dev/null)
+
+.PHONY: help run test lint ui bindings icons screenshots bench package clean
+.PHONY: build-needs test-needs toolchain
+
+help: ## What there is to do
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+run: build-needs ui/dist/index.html ## Build and start Pilotlight; without a display, the demo in the terminal
+	cargo build
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" != Linux ]; then \
+		target/debug/pilotlight; \
+	else \
+		echo "There is no display here: this is the demo in the terminal. Ctrl+C ends it."; \
+		target/debug/pilotlight demo --headless; \
+	fi
+
+test: build-needs test-needs lint ui/dist/index.html ## Everything a change has to pass
+	npm --prefix ui test
+	cargo build
+	cargo test --workspace
+
+lint: build-needs ui/dist/index.html ## Formatting and lints, warnings are errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	npm --prefix ui run lint
+	npm --prefix ui run check
+
+ui: ui/dist/index.html ## The window's files
+
+ui/dist/index.html: ui/node_modules/.installed $(UI_SOURCES)
+	npm --prefix ui run build
+	@touch $@
+
+ui/node_modules/.installed: ui/package-lock.json | toolchain
+	npm --prefix ui ci --no-audit --no-fund
+	@touch $@
+
+bindings: build-needs ui/dist/index.html ## The window's types, from the backend's
+	PILOTLIGHT_WRITE_BINDINGS=1 cargo test --test all bindings
+
+icons: ## The PNGs, from the SVGs
+	@scripts/install $(ICON_PACKAGES)
+	icons/render.sh
+
+screenshots: build-needs test-needs ui/dist/index.html ## docs/screenshots, from the real window
+	cargo build
+	PILOTLIGHT_SCREENSHOTS=docs/screenshots cargo test --test all screenshots -- --nocapture
+
+bench: build-needs ui/dist/index.html ## Speed and size
+	cargo bench --workspace --benches
+
+package: build-needs ui/dist/index.html ## Installers for this system
+	npx --prefix ui tauri build
+
+clean: ## Everything that was built
+	cargo clean
+	rm -rf ui/dist ui/node_modules gen permissions
+
+build-needs: toolchain
+	@scripts/install $(BUILD_PACKAGES)
+
+test-needs:
+	@scripts/install $(TEST_PACKAGES)
+
+toolchain:
+	@scripts/toolchain

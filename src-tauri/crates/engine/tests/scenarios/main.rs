@@ -1,0 +1,251 @@
+//! Hours of outages in virtual time: a world of scripted services, the real
+//! engine, a real history.
+
+mod world;
+
+use std::time::Duration;
+
+use engine::{Limits, Past};
+use health::{Event, Overall, Status};
+use world::{Behaviour, Run, World, id, service};
+
+const UP: Behaviour = Behaviour::Up(Duration::from_millis(20));
+const DOWN: Behaviour = Behaviour::Down;
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_named_with_its_cause_within_about_ten_seconds() {
+    let world = World::new();
+    let plan = world.plan([
+        service("web", seconds(15)).on(&["api"]),
+        service("api", seconds(60)).on(&["db"]),
+        service("db", seconds(180)),
+    ]);
+    let mut run = Run::start(&world, plan, Past::default());
+    run.pass(seconds(400)).await;
+    assert_eq!(run.announcements(), [] as [&str; 0]);
+    for id in ["db", "api", "web"] {
+        world.set(id, DOWN);
+    }
+    run.pass(seconds(40)).await;
+    assert_eq!(run.announcements(), ["db is down: connection refused. 2 services affected."]);
+    let opened = run.incidents();
+    let db = opened.iter().find(|incident| incident.service == id("db")).expect("db is down");
+    assert!(db.detected_at.since(db.started_at) <= 10_100, "{db:?}");
+    assert!(
+        opened.iter().all(|i| i.service == id("db") || i.caused_by == Some(id("db"))),
+        "{opened:?}"
+    );
+    for id in ["db", "api", "web"] {
+        world.set(id, UP);
+    }
+    run.pass(seconds(200)).await;
+    assert_eq!(run.announcements().len(), 1, "the root's recovery, and nothing else");
+    assert_eq!(run.snapshot().summary.overall, Overall::Healthy);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_never_overlaps_itself_and_times_out_on_its_own() {
+    let world = World::new();
+    let plan = world.plan([service("slow", seconds(1))]);
+    world.set("slow", Behaviour::Up(seconds(7)));
+    let mut run = Run::start(&world, plan, Past::default());
+    run.pass(seconds(60)).await;
+    assert_eq!(world.most_at_once(), 1);
+    assert!(world.checks("slow") >= 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_stays_inside_its_service() {
+    let world = World::new();
+    let plan = world.plan([service("buggy", seconds(5)), service("fine", seconds(5))]);
+    world.set("buggy", Behaviour::Panic);
+    let mut run = Run::start(&world, plan, Past::default());
+    run.pass(seconds(30)).await;
+    let snapshot = run.snapshot();
+    let message = &snapshot.services.iter().find(|s| s.id == id("buggy")).expect("there").message;
+    assert_eq!(message, "the check itself crashed, please report it: a bug in the probe");
+    assert_eq!(run.announcements().len(), 1);
+    assert!(run.results("fine").iter().all(|status| *status == Status::Healthy));
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_hold_and_nobody_starves() {
+    let world = World::new();
+    let services = (0..200).map(|n| service(&format!("s{n}"), seconds(30)).at("10.0.0.7"));
+    let mut plan = world.plan(services);
+    plan.limits = Limits { in_flight: 256, per_host: 8 };
+    world.set_all(Behaviour::Up(Duration::from_millis(900)));
+    let mut run = Run::start(&world, plan, Past::default());
+    run.pass(seconds(120)).await;
+    assert_eq!(world.most_at_once(), 8);
+    assert!((0..200).all(|n| world.checks(&format!("s{n}")) >= 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn sleep_is_nobodys_fault() {
+    let world = World::new();
+    let plan = world.plan([service("api", seconds(15)), service("db", seconds(15))]);
+    let mut run = Run::start(&world, plan, Past::default());
+    run.pass(seconds(60)).await;
+    world.set_all(DOWN);
+    run.pass(seconds(8)).await;
+    world.sleep(seconds(8 * 3600));
+    world.set_all(UP);
+    run.pass(seconds(120)).await;
+    assert_eq!(run.announcements(), [] as [&str; 0]);
+    let events = run.events();
+    let sight = events.iter().filter_map(|event| match event {
+        Event::ConnectivityChanged { online, reason, .. } => Some((*online, reason.as_str())),
+        _ => None,
+    });
+    assert_eq!(sight.collect::<Vec<_>>(), [(false, "just woke from sleep"), (true, "online")]);
+    assert_eq!(run.snapshot().summary.overall, Overall::Healthy);
+}
+
+#[tokio::test(start_paused = true)]
+async fn being_offline_is_nobodys_fault_but_loopback_counts() {
+    let world = World::new();
+    let plan = world.plan([
+        service("api", seconds(15)).at("203.0.113.5"),
+        service("nas", seconds(15)).at("192.168.1.9"),
+        service("local", seconds(15)).at("127.0.0.1"),
+    ]);
+    let mut run = Run::start(&world, plan, Past::default());
+    run.pass(seconds(60)).await;
+    assert_eq!(world.questions(), 0, "a healthy system sends no extra packet");
+    world.set_all(DOWN);
+    world.network(false, false);
+    run.pass(seconds(300)).await;
+    assert_eq!(run.announcements(), ["local is down: connection refused."]);
+    assert!(run.snapshot().unobserved.is_some());
+    let before = (world.checks("api"), run.results("api").len());
+    run.pass(seconds(100)).await;
+    assert_eq!((world.checks("api"), run.results("api").len()), before, "no use trying");
+    world.network(true, true);
+    world.set_all(UP);
+    run.pass(seconds(60)).await;
+    assert_eq!(run.snapshot().unobserved, None);
+    assert_eq!(run.snapshot().summary.overall, Overall::Healthy);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_internet_is_gone_but_the_local_network_is_watched() {
+    let world = World::new();
+    let plan = world.plan([
+        service("api", seconds(15)).at("203.0.113.5"),
+        service("nas", seconds(15)).at("192.168.1.9"),
+    ]);
+    let mut run = Run::start(&world, plan, Past::default());
+    run.pass(seconds(60)).await;
+    world.network(true, false);
+    world.set_all(DOWN);
+    run.pass(seconds(120)).await;
+    assert_eq!(run.announcements(), ["nas is down: connection refused."]);
+    world.network(true, true);
+    run.pass(seconds(60)).await;
+    assert_eq!(run.announcements(), ["api is down: connection refused."], "now it counts");
+}
+
+#[tokio::test(start_paused = true)]
+async fn blocked_connectivity_targets_hide_no_outage() {
+    let world = World::new();
+    let plan = world.plan([
+        service("api", seconds(15)).at("203.0.113.5"),
+        service("shop", seconds(3)).at("203.0.113.6"),
+    ]);
+    world.network(true, false);
+    let mut run = Run::start(&world, plan, Past::default());
+    run.pass(seconds(60)).await;
+    world.set("api", DOWN);
+    run.pass(seconds(60)).await;
+    assert_eq!(run.announcements(), ["api is down: connection refused."]);
+    assert_eq!(run.snapshot().unobserved, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn paused_is_not_checked_and_resuming_checks_at_once() {
+    let world = World::new();
+    let plan = world.plan([service("api", seconds(60))]);
+    let mut run = Run::start(&world, plan, Past::default());
+    run.pass(seconds(90)).await;
+    run.engine.pause(None, Some(seconds(600)));
+    run.pass(seconds(1)).await;
+    let before = world.checks("api");
+    world.set("api", DOWN);
+    run.pass(seconds(500)).await;
+    assert_eq!(world.checks("api"), before);
+    assert_eq!(run.snapshot().summary.overall, Overall::Paused);
+    world.set("api", UP);
+    run.engine.resume(None);
+    run.pass(seconds(1)).await;
+    assert_eq!(world.checks("api"), before + 1);
+    run.engine.check_now(Some(id("api")));
+    run.pass(seconds(1)).await;
+    assert_eq!(world.checks("api"), before + 2);
+    assert_eq!(run.announcements(), [] as [&str; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_plan_leaves_the_others_alone() {
+    let world = World::new();
+    let both = world.plan([service("api", seconds(60)), service("db", seconds(60))]);
+    let only_db = engine::Plan { targets: both.targets[1..].to_vec(), ..both.clone() };
+    let mut run = Run::start(&world, both.clone(), Past::default());
+    run.pass(seconds(100)).await;
+    let (api, db) = (world.checks("api"), world.checks("db"));
+    run.engine.replan(only_db);
+    run.pass(seconds(10)).await;
+    assert_eq!(world.checks("db"), db, "not disturbed");
+    assert_eq!(run.snapshot().services.len(), 1);
+    run.pass(seconds(120)).await;
+    assert_eq!(world.checks("api"), api, "gone");
+    run.engine.replan(both);
+    run.pass(seconds(5)).await;
+    assert_eq!(world.checks("api"), api + 1, "new again: looked at soon");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_incident_survives_a_restart() {
+    let world = World::new();
+    let plan = world.plan([service("db", seconds(15))]);
+    let mut run = Run::start(&world, plan.clone(), Past::default());
+    run.pass(seconds(60)).await;
+    world.set("db", DOWN);
+    run.pass(seconds(60)).await;
+    let before = run.incidents().pop().expect("open");
+    assert_eq!(run.announcements().len(), 1);
+    let past = run.stop().await;
+    let mut run = Run::start(&world, plan, past);
+    run.pass(seconds(60)).await;
+    assert_eq!(run.announcements(), [] as [&str; 0], "told before");
+    let after = run.incidents().pop().expect("still open");
+    assert_eq!((after.id, after.started_at), (before.id, before.started_at));
+    world.set("db", UP);
+    run.pass(seconds(60)).await;
+    let notice = run.announcements().pop().expect("recovered");
+    assert!(notice.starts_with("db is up again"), "{notice}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn secrets_never_leave_in_a_message() {
+    let world = World::new();
+    let mut plan = world.plan([service("api", seconds(5))]);
+    let text = "[[service]]\nid = \"api\"\ncheck = \"http\"\nurl = \"http://127.0.0.1/\"\n\
+                headers = { Authorization = \"${TOKEN}\" }\n";
+    let environment = config::Environment::new(
+        |name| (name == "TOKEN").then(|| "s3cr3t-token".to_owned()),
+        |_| Err(config::KeychainError::NoEntry),
+    );
+    let (config, _) = config::Config::parse("test", text, &environment).expect("valid");
+    plan.targets[0].secrets = config.services[0].secrets().clone();
+    world.set("api", Behaviour::Says("rejected token s3cr3t-token"));
+    let mut run = Run::start(&world, plan, Past::default());
+    run.pass(seconds(30)).await;
+    let shown = format!("{:?}{:?}", run.snapshot(), run.events());
+    assert!(shown.contains("rejected token"), "{shown}");
+    assert!(!shown.contains("s3cr3t-token"), "{shown}");
+}
