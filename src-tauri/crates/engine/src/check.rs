@@ -98,6 +98,11 @@ impl Checks {
         }
     }
 
+    /// The service is being checked, or waits for its turn.
+    pub fn is_busy(&self, id: &ServiceId) -> bool {
+        self.busy.contains(id)
+    }
+
     pub fn is_idle(&self) -> bool {
         self.busy.is_empty()
     }

@@ -346,11 +346,11 @@ impl Watcher {
             .collect();
         self.apply(events);
         self.confirm(&id);
-        self.hasten(&opened);
+        self.look_at(&opened);
     }
 
     /// Looks again soon at a change that is not believed yet, and at once at
-    /// everything that may be its cause.
+    /// what may be its cause.
     fn confirm(&mut self, id: &ServiceId) {
         let (Some(state), Some(target)) = (self.fleet.service(id), self.targets.get(id)) else {
             return;
@@ -360,8 +360,19 @@ impl Watcher {
         }
         if state.is_failing() && state.failures() == 1 {
             let upstream: Vec<_> = self.fleet.graph().upstream_of(id).into_iter().collect();
-            self.hasten(&upstream);
+            self.look_at(&upstream);
         }
+    }
+
+    /// Hastens what may have changed unseen. What is being looked at, or waits
+    /// to be believed, is left to its own pace: failures a moment apart would
+    /// confirm nothing.
+    fn look_at(&mut self, ids: &[ServiceId]) {
+        let calm = |id: &&ServiceId| {
+            !self.checks.is_busy(id) && self.fleet.service(id).is_some_and(|s| !s.is_unsettled())
+        };
+        let calm: Vec<_> = ids.iter().filter(calm).cloned().collect();
+        self.hasten(&calm);
     }
 
     fn hasten(&mut self, ids: &[ServiceId]) {
