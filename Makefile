@@ -6,7 +6,7 @@ SHELL := /bin/sh
 export CARGO_INCREMENTAL ?= 1
 
 BUILD_PACKAGES := build-essential pkg-config libwebkit2gtk-4.1-dev libdbus-1-dev
-TEST_PACKAGES := xvfb xfce4-panel xdotool x11-utils imagemagick webkit2gtk-driver dbus fonts-inter
+TEST_PACKAGES := xvfb xauth xfce4-panel xdotool x11-utils imagemagick webkit2gtk-driver dbus fonts-inter
 ICON_PACKAGES := librsvg2-bin imagemagick fonts-inter
 BENCH_PACKAGES := hyperfine
 
@@ -57,7 +57,8 @@ icons: ## The PNGs, from the SVGs
 
 screenshots: build-needs test-needs ui/dist/index.html ## docs/screenshots, from the real window
 	cargo build
-	PILOTLIGHT_SCREENSHOTS=docs/screenshots cargo test --test all screenshots -- --nocapture
+	xvfb-run -a -s '-screen 0 1280x1000x24' dbus-run-session -- \
+		node scripts/screenshots.mjs $(CURDIR)/target/debug/pilotlight docs/screenshots
 
 bench: build-needs ui/dist/index.html ## Speed and size
 	cargo bench --workspace --benches

@@ -159,13 +159,13 @@ fn require_display() -> Result<(), Failure> {
     ))
 }
 
-/// The time until tomorrow, midnight here.
+/// The time until tomorrow, 8 in the morning here: as the window counts it.
 fn tomorrow() -> Duration {
     let now = Zoned::now();
     now.date()
         .checked_add(1.day())
-        .and_then(|date| date.to_zoned(now.time_zone().clone()))
+        .and_then(|date| date.at(8, 0, 0, 0).to_zoned(now.time_zone().clone()))
         .ok()
-        .and_then(|midnight| Duration::try_from(now.duration_until(&midnight)).ok())
+        .and_then(|morning| Duration::try_from(now.duration_until(&morning)).ok())
         .unwrap_or(Duration::from_secs(86_400))
 }

@@ -44,7 +44,11 @@ pub(super) fn sla(
     println!("  uptime           {:.4} %  (healthy checks)", figures.uptime_pct);
     println!("  objective        {} %  {verdict}", figures.target_pct);
     println!("  downtime         {}", spent(figures.downtime_s));
-    println!("  error budget     {} left", percent(figures.error_budget_left_pct));
+    let budget = match figures.error_budget_left_pct {
+        Some(left) if left < 0.0 => format!("used up {:.1} times over", (100.0 - left) / 100.0),
+        left => format!("{} left", percent(left)),
+    };
+    println!("  error budget     {budget}");
     println!("  observed         {}", spent(figures.observed_s));
     println!(
         "  checks           {}: {} healthy, {} degraded, {} unhealthy",

@@ -4,6 +4,7 @@ use tauri::image::Image;
 use tauri::menu::{IsMenuItem, Menu, MenuEvent, MenuItem, PredefinedMenuItem, Submenu};
 use tauri::tray::{MouseButton, MouseButtonState, TrayIcon, TrayIconBuilder, TrayIconEvent};
 use tauri::{AppHandle, Manager, Wry};
+use tokio::task::block_in_place;
 
 use super::app::App;
 use super::{tomorrow, window};
@@ -21,15 +22,22 @@ pub(crate) async fn follow(handle: AppHandle) {
     let mut shown = handle.state::<App>().shown();
     let mut snapshots = shown.borrow_and_update().session.engine().snapshot();
     let mut view = tray(&snapshots.borrow_and_update());
+    let mut windowed = false;
     let icon = loop {
-        match build(&handle, &view) {
+        // Native calls wait for the main thread, and that for the session bus,
+        // which this thread may be the one to listen to.
+        match block_in_place(|| build(&handle, &view)) {
             Ok(icon) => break icon,
+            Err(error) if windowed => {
+                tracing::debug!(%error, "there is still no tray");
+            }
             Err(error) => {
                 tracing::warn!(%error, "there is no tray, the window is opened instead");
                 on_main(&handle, |handle| window::show(handle, None));
-                tokio::time::sleep(LOOK_AGAIN).await;
+                windowed = true;
             }
         }
+        tokio::time::sleep(LOOK_AGAIN).await;
     };
     loop {
         tokio::select! {
@@ -47,7 +55,7 @@ pub(crate) async fn follow(handle: AppHandle) {
             }
         }
         let next = tray(&snapshots.borrow_and_update());
-        if let Err(error) = update(&handle, &icon, &view, &next) {
+        if let Err(error) = block_in_place(|| update(&handle, &icon, &view, &next)) {
             tracing::error!(%error, "the tray icon can not be changed");
         }
         view = next;
