@@ -94,22 +94,23 @@ try {
   const window = await session(['demo']);
   await window.size(1040, 840);
   await window.says('Everything is healthy');
-  await themes(window, 'overview', '#/');
   await themes(window, 'settings', '#/settings');
   await themes(window, 'preferences', '#/settings/appearance');
-  await window.run("location.hash = '#/settings/services/api-gateway'");
+  await themes(window, 'overview', '#/');
+  await themes(window, 'form', '#/settings/services/api-gateway');
   await window.says('Test now');
   await window.run(
     "[...document.querySelectorAll('button')].find((b) => b.innerText.startsWith('Test now')).click()",
   );
   await window.says('Test again');
-  await themes(window, 'form', '#/settings/services/api-gateway');
+  await themes(window, 'form-tested', '#/settings/services/api-gateway');
   await window.run("location.hash = '#/'");
   await window.says('PostgreSQL is down');
   await sleep(12000);
   await themes(window, 'overview-outage', '#/');
   await themes(window, 'incidents', '#/incidents');
-  await themes(window, 'incident', '#/incident/1');
+  const { head } = await window.call('overview', {});
+  await themes(window, 'incident', `#/incident/${head.incidents[0].id}`);
   await themes(window, 'service', '#/service/elasticsearch');
   await window.size(400, 840);
   await themes(window, 'overview-narrow', '#/');

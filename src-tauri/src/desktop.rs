@@ -76,8 +76,7 @@ fn builder(places: &Places) -> tauri::Builder<tauri::Wry> {
     let autostart = tauri_plugin_autostart::Builder::new().args(["--background"]);
     let mut builder = tauri::Builder::default();
     if places.are_default() {
-        let single = tauri_plugin_single_instance::init(|handle, _, _| window::show(handle, None));
-        builder = builder.plugin(single);
+        builder = builder.plugin(tauri_plugin_single_instance::init(launched_again));
     }
     builder.plugin(window_state.build()).plugin(autostart.build()).invoke_handler(
         tauri::generate_handler![
@@ -108,6 +107,20 @@ fn builder(places: &Places) -> tauri::Builder<tauri::Wry> {
     )
 }
 
+/// A second launch: what it was asked to show is shown by the first one.
+fn launched_again(handle: &AppHandle, arguments: Vec<String>, _folder: String) {
+    window::show(handle, None);
+    if arguments.iter().any(|argument| argument == "demo") {
+        tokio::spawn(start_demo(handle.clone()));
+    }
+}
+
+async fn start_demo(handle: AppHandle) {
+    if let Err(failure) = handle.state::<App>().start_demo().await {
+        tracing::error!(%failure, "the demo did not start");
+    }
+}
+
 fn ready(handle: &AppHandle, start: Start) {
     if start != Start::Background {
         window::show(handle, None);
@@ -117,10 +130,8 @@ fn ready(handle: &AppHandle, start: Start) {
     tokio::spawn(follow_preferences(handle.clone()));
     let on = handle.clone();
     tokio::spawn(async move {
-        if start == Start::Demo
-            && let Err(failure) = on.state::<App>().start_demo().await
-        {
-            tracing::error!(%failure, "the demo did not start");
+        if start == Start::Demo {
+            start_demo(on.clone()).await;
         }
         interrupted().await;
         on.exit(0);

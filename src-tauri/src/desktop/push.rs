@@ -32,6 +32,8 @@ pub(crate) async fn follow(handle: AppHandle) {
 async fn follow_session(handle: &AppHandle, shown: &Shown) {
     let mut snapshots = shown.session.engine().snapshot();
     let mut configured = shown.session.configured();
+    // The person's own, while the demo is shown too.
+    let mut preferences = handle.state::<App>().home.configured();
     let mut figures = tokio::time::interval(FIGURES);
     let mut told = Told::default();
     loop {
@@ -42,11 +44,8 @@ async fn follow_session(handle: &AppHandle, shown: &Shown) {
                 }
                 tokio::time::sleep(COLLECT).await;
             }
-            changed = configured.changed() => {
-                if changed.is_ok() && window::is_open(handle) {
-                    window::push(handle, &Push::ConfigChanged);
-                }
-            }
+            changed = configured.changed() => config_changed(handle, changed.is_ok()),
+            changed = preferences.changed() => config_changed(handle, changed.is_ok()),
             _ = figures.tick() => tell_figures(handle, shown).await,
         }
         if !window::is_open(handle) {
@@ -58,6 +57,12 @@ async fn follow_session(handle: &AppHandle, shown: &Shown) {
         let (services, order) = told.news(&snapshot);
         let head = Box::new(Head::new(&snapshot, problem, shown.is_demo()));
         window::push(handle, &Push::Changed { head, services, order });
+    }
+}
+
+fn config_changed(handle: &AppHandle, changed: bool) {
+    if changed && window::is_open(handle) {
+        window::push(handle, &Push::ConfigChanged);
     }
 }
 

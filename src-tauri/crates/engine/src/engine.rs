@@ -356,7 +356,7 @@ impl Watcher {
             return;
         };
         if state.is_unsettled() {
-            self.schedule.hasten(id, Instant::now() + target.retry_every);
+            self.schedule.set(id, Instant::now() + target.retry_every);
         }
         if state.is_failing() && state.failures() == 1 {
             let upstream: Vec<_> = self.fleet.graph().upstream_of(id).into_iter().collect();

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 ///
 /// Each service has a grid of moments, `every` apart. It is due on its grid
 /// for ever (a fixed rate without drift); [`Schedule::hasten`] puts one extra
-/// check in front of the next grid point. Grids are offset against each other
+/// check in front of the next grid point, [`Schedule::set`] one in its place. Grids are offset against each other
 /// so that services of the same interval are spread evenly over it.
 #[derive(Debug)]
 pub(crate) struct Schedule {
@@ -61,9 +61,14 @@ impl Schedule {
 
     /// Makes the service due at `at` if it was not due before.
     pub fn hasten(&mut self, id: &ServiceId, at: Instant) {
-        if let Some(entry) = self.entries.get_mut(id)
-            && at < entry.due
-        {
+        if self.entries.get(id).is_some_and(|entry| at < entry.due) {
+            self.set(id, at);
+        }
+    }
+
+    /// Makes the service due at `at`, not before, and then on its grid again.
+    pub fn set(&mut self, id: &ServiceId, at: Instant) {
+        if let Some(entry) = self.entries.get_mut(id) {
             self.queue.remove(&(entry.due, id.clone()));
             entry.due = at;
             self.queue.insert((at, id.clone()));
