@@ -8,7 +8,6 @@ export CARGO_INCREMENTAL ?= 1
 BUILD_PACKAGES := build-essential pkg-config libwebkit2gtk-4.1-dev libdbus-1-dev
 TEST_PACKAGES := xvfb xauth xfce4-panel xdotool x11-utils imagemagick webkit2gtk-driver dbus fonts-inter
 ICON_PACKAGES := librsvg2-bin imagemagick fonts-inter
-BENCH_PACKAGES := hyperfine
 
 UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/*.ts ui/*.js ui/package.json -type f 2>/dev/null)
 

@@ -14,6 +14,7 @@ mod sleep;
 mod snapshot;
 mod surroundings;
 mod target;
+mod watcher;
 
 pub use check::{Limits, check_once};
 pub use clock::Clock;

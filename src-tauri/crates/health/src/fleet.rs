@@ -9,8 +9,8 @@ use crate::incident::{Incident, IncidentId};
 use crate::judge::{Judge, JudgePolicy};
 use crate::result::CheckResult;
 use crate::status::{ServiceStatus, Status};
-use crate::summary::{Summary, services};
-use crate::time::{Millis, Timestamp, humanize};
+use crate::time::{Millis, Timestamp};
+use crate::words::{humanize, services};
 
 /// How long an announcement waits for dependencies that may be its cause.
 const HOLD: Millis = 20_000;
@@ -224,11 +224,6 @@ impl Fleet {
     /// Everything is paused.
     pub fn pause_all(&self) -> Option<Pause> {
         self.pause_all
-    }
-
-    /// The first line of window, tooltip and menu.
-    pub fn summary(&self, offline: bool) -> Summary {
-        Summary::of(self.services.values(), offline, self.pause_all.is_some())
     }
 
     /// Takes the services of a changed config: who stays keeps its judgement,

@@ -17,6 +17,7 @@ mod summary;
 mod thresholds;
 mod time;
 mod uptime;
+mod words;
 
 pub use event::{Event, Notice, NoticeKind};
 pub use flap::{FlapDetector, Flapping};
@@ -30,5 +31,6 @@ pub use sketch::{InvalidSketch, LatencySketch};
 pub use status::{Overall, ServiceStatus, Status};
 pub use summary::Summary;
 pub use thresholds::{Preset, Thresholds, Tier};
-pub use time::{Millis, Timestamp, humanize, round_to};
+pub use time::{Millis, Timestamp, round_to};
 pub use uptime::{Availability, Counts, Hold, Objective, Spent};
+pub use words::humanize;

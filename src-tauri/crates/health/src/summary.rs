@@ -1,5 +1,6 @@
-use crate::fleet::ServiceState;
+use crate::fleet::{Fleet, ServiceState};
 use crate::status::{Overall, ServiceStatus};
+use crate::words::services;
 
 /// The first line of window, tooltip and menu: is everything all right, and if
 /// not, what is it.
@@ -13,6 +14,13 @@ pub struct Summary {
     pub headline: String,
     /// "the other 36 services are healthy"
     pub detail: String,
+}
+
+impl Fleet {
+    /// The first line of window, tooltip and menu.
+    pub fn summary(&self, offline: bool) -> Summary {
+        Summary::of(self.services(), offline, self.pause_all().is_some())
+    }
 }
 
 impl Summary {
@@ -95,9 +103,4 @@ fn detail(overall: Overall, all: &[&ServiceState]) -> String {
     ];
     let extras = extras.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
     std::iter::once(rest).filter(|r| !r.is_empty()).chain(extras).collect::<Vec<_>>().join(" · ")
-}
-
-/// "1 service", "5 services"
-pub(crate) fn services(count: usize) -> String {
-    if count == 1 { "1 service".to_owned() } else { format!("{count} services") }
 }

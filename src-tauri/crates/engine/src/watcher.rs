@@ -1,0 +1,338 @@
+mod publish;
+mod sight;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use health::{Event, Fleet, ServiceId, Status};
+use history::{Bar, Writer};
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::Instant;
+
+use self::sight::Connectivity;
+use crate::check::{Checks, Finished};
+use crate::engine::{Command, Past, Plan};
+use crate::reach::Reach;
+use crate::schedule::Schedule;
+use crate::sight::{Sight, SleepWatch};
+use crate::sleep;
+use crate::snapshot::{ServiceView, Snapshot};
+use crate::surroundings::Surroundings;
+use crate::target::Target;
+
+/// The longest the loop sleeps, so that a sleep of the machine is noticed.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// The one task that owns the judgement: takes commands and results in order,
+/// writes them down, publishes what came of them.
+pub(crate) struct Watcher {
+    surroundings: Surroundings,
+    targets: BTreeMap<ServiceId, Target>,
+    order: Vec<ServiceId>,
+    connectivity_targets: Vec<String>,
+    schedule: Schedule,
+    checks: Checks,
+    fleet: Fleet,
+    sight: Sight,
+    sleep: SleepWatch,
+    /// Where each service was last reached.
+    addresses: BTreeMap<ServiceId, IpAddr>,
+    /// Failures that wait for the answer whether the internet is there.
+    suspects: Vec<Finished>,
+    connectivity: Connectivity,
+    views: BTreeMap<ServiceId, Arc<ServiceView>>,
+    touched: BTreeSet<ServiceId>,
+    /// The published snapshot is out of date.
+    stale: bool,
+    writer: Writer,
+    events: broadcast::Sender<Event>,
+    published: watch::Sender<Arc<Snapshot>>,
+}
+
+impl Watcher {
+    pub fn new(
+        plan: Plan,
+        past: Past,
+        writer: Writer,
+        surroundings: Surroundings,
+        events: broadcast::Sender<Event>,
+    ) -> Self {
+        let (wall, now) = (surroundings.clock.now(), Instant::now());
+        let members = plan.targets.iter().map(|target| target.member.clone()).collect();
+        let fleet = Fleet::new(members, past.saved, past.pause_all, past.next_incident, wall);
+        let mut watcher = Self {
+            targets: BTreeMap::new(),
+            order: Vec::new(),
+            connectivity_targets: Vec::new(),
+            schedule: Schedule::new(now),
+            checks: Checks::new(plan.limits, surroundings.clock.clone()),
+            fleet,
+            sight: Sight::Clear,
+            sleep: SleepWatch::new(wall, now),
+            addresses: BTreeMap::new(),
+            suspects: Vec::new(),
+            connectivity: Connectivity::default(),
+            views: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            stale: true,
+            writer,
+            events,
+            published: watch::Sender::new(Arc::default()),
+            surroundings,
+        };
+        let mut bars = past.bars;
+        watcher.adopt(plan, &mut bars);
+        watcher.publish();
+        watcher
+    }
+
+    /// What it publishes.
+    pub fn snapshot(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.published.subscribe()
+    }
+
+    pub async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Command>) {
+        let mut power = sleep::watch();
+        loop {
+            let wake_at = self.next_wake();
+            tokio::select! {
+                biased;
+                command = inbox.recv() => match command {
+                    Some(Command::Stop(done)) => {
+                        self.stop();
+                        let _ = done.send(());
+                        return;
+                    }
+                    Some(command) => self.obey(command),
+                    None => return self.stop(),
+                },
+                Some(power) = power.recv() => self.power(power),
+                answer = answer(&mut self.connectivity.question) => self.answered(answer),
+                finished = self.checks.next() => {
+                    self.notice_sleep(None);
+                    self.finished(finished);
+                }
+                () = tokio::time::sleep_until(wake_at) => {
+                    self.notice_sleep(Some(wake_at));
+                    self.time_passed();
+                }
+            }
+            self.publish();
+        }
+    }
+
+    fn next_wake(&self) -> Instant {
+        let now = Instant::now();
+        let wall = self.surroundings.clock.now();
+        let tick = self
+            .fleet
+            .next_tick(wall)
+            .map(|at| now + Duration::from_millis(u64::try_from(at.since(wall)).unwrap_or(0)));
+        let due = self.schedule.next().filter(|_| self.is_looking());
+        [due, tick, self.connectivity.ask_again]
+            .into_iter()
+            .flatten()
+            .fold(now + HEARTBEAT, Instant::min)
+    }
+
+    /// Something can be observed at all.
+    fn is_looking(&self) -> bool {
+        !self.sight.hides(Reach::Loopback)
+    }
+
+    fn time_passed(&mut self) {
+        let now = Instant::now();
+        if self.connectivity.ask_again.is_some_and(|at| at <= now) {
+            self.look_for_network();
+        }
+        if self.is_looking() {
+            for id in self.schedule.take_due(now) {
+                self.check(&id);
+            }
+        }
+        let events = self.fleet.tick(self.surroundings.clock.now());
+        self.apply(events);
+    }
+
+    fn check(&mut self, id: &ServiceId) {
+        let paused = self.fleet.pause_all().is_some()
+            || self.fleet.service(id).is_none_or(|state| state.pause.is_some());
+        if let Some(target) = self.targets.get(id)
+            && !paused
+            && !self.sight.blocks(self.reach(id))
+        {
+            self.checks.start(target);
+        }
+    }
+
+    fn reach(&self, id: &ServiceId) -> Reach {
+        let address = self.addresses.get(id).copied();
+        self.targets.get(id).map_or(Reach::Public, |t| Reach::of(t.probe.host(), address))
+    }
+
+    /// A failure beyond this machine first has to be the service's.
+    fn finished(&mut self, finished: Finished) {
+        if let Some(address) = finished.address {
+            self.addresses.insert(finished.id.clone(), address);
+        }
+        let reach = self.reach(&finished.id);
+        let answered = finished.result.status != Status::Unhealthy
+            || finished.result.response_time_ms.is_some();
+        if answered && reach == Reach::Public {
+            self.connectivity.proven = Some(Instant::now());
+            if self.sight == Sight::NoInternet {
+                self.see(Sight::Clear);
+            }
+        }
+        if self.sight.blocks(reach) || (!answered && self.sight.hides(reach)) {
+            return;
+        }
+        if answered || reach == Reach::Loopback {
+            self.judge(finished);
+        } else if !(self.surroundings.interface_is_up)() {
+            self.see(Sight::NoNetwork);
+        } else if reach == Reach::Private || self.internet_is_proven() {
+            self.judge(finished);
+        } else {
+            self.suspects.push(finished);
+            self.ask_internet();
+        }
+    }
+
+    fn judge(&mut self, finished: Finished) {
+        let Finished { id, result, .. } = finished;
+        let now = self.surroundings.clock.now();
+        let events = self.fleet.observe(&id, result, now);
+        let opened: Vec<_> = events
+            .iter()
+            .filter_map(|event| match event {
+                Event::IncidentOpened { affected, .. } => Some(affected.clone()),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        self.apply(events);
+        self.confirm(&id);
+        self.look_at(&opened);
+    }
+
+    /// Looks again soon at a change that is not believed yet, and at once at
+    /// what may be its cause.
+    fn confirm(&mut self, id: &ServiceId) {
+        let (Some(state), Some(target)) = (self.fleet.service(id), self.targets.get(id)) else {
+            return;
+        };
+        if state.is_unsettled() {
+            self.schedule.set(id, Instant::now() + target.retry_every);
+        }
+        if state.is_failing() && state.failures() == 1 {
+            let upstream: Vec<_> = self.fleet.graph().upstream_of(id).into_iter().collect();
+            self.look_at(&upstream);
+        }
+    }
+
+    /// Hastens what may have changed unseen. What is being looked at, or waits
+    /// to be believed, is left to its own pace: failures a moment apart would
+    /// confirm nothing.
+    fn look_at(&mut self, ids: &[ServiceId]) {
+        let calm = |id: &&ServiceId| {
+            !self.checks.is_busy(id) && self.fleet.service(id).is_some_and(|s| !s.is_unsettled())
+        };
+        let calm: Vec<_> = ids.iter().filter(calm).cloned().collect();
+        self.hasten(&calm);
+    }
+
+    fn hasten(&mut self, ids: &[ServiceId]) {
+        let now = Instant::now();
+        for id in ids {
+            self.schedule.hasten(id, now);
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        let now = self.surroundings.clock.now();
+        match command {
+            Command::CheckNow(Some(id)) => self.check(&id),
+            Command::CheckNow(None) => {
+                for id in self.order.clone() {
+                    self.check(&id);
+                }
+            }
+            Command::Pause(id, pause) => {
+                let events = match pause {
+                    Some(pause) => self.fleet.pause(id.as_ref(), pause, now),
+                    None => self.fleet.resume(id.as_ref(), now),
+                };
+                self.touch(id.as_ref());
+                self.apply(events);
+                if pause.is_none() {
+                    let resumed = id.map_or_else(|| self.order.clone(), |id| vec![id]);
+                    self.hasten(&resumed);
+                }
+                self.save_pause();
+            }
+            Command::Mute(id, until) => {
+                let events = self.fleet.mute(&id, until, now);
+                self.touch(Some(&id));
+                self.apply(events);
+            }
+            Command::Replan(plan) => {
+                let members = plan.targets.iter().map(|target| target.member.clone()).collect();
+                let events = self.fleet.reconfigure(members, now);
+                self.adopt(plan, &mut BTreeMap::new());
+                self.apply(events);
+            }
+            Command::Stop(_) => {}
+        }
+    }
+
+    /// Takes the plan's targets; the fleet has its members already.
+    fn adopt(&mut self, plan: Plan, bars: &mut BTreeMap<ServiceId, VecDeque<Bar>>) {
+        let now = Instant::now();
+        let size = plan.targets.len();
+        self.order = plan.targets.iter().map(|target| target.id().clone()).collect();
+        let old = std::mem::take(&mut self.targets);
+        self.targets = plan.targets.into_iter().map(|t| (t.id().clone(), t)).collect();
+        for id in old.keys().filter(|id| !self.targets.contains_key(*id)) {
+            self.schedule.remove(id);
+            self.views.remove(id);
+            self.addresses.remove(id);
+        }
+        for (id, target) in &self.targets {
+            self.schedule.add(id, target.every, now, size);
+            if let Some(state) = self.fleet.service(id) {
+                let known = self.views.get(id).map(|view| view.bars.clone());
+                let bars = known.or_else(|| bars.remove(id)).unwrap_or_default();
+                self.views.insert(id.clone(), Arc::new(ServiceView::new(target, state, bars)));
+            }
+            let changed = old.get(id).is_some_and(|old| !Arc::ptr_eq(&old.probe, &target.probe));
+            if changed {
+                self.schedule.hasten(id, now);
+            }
+        }
+        self.checks.set_limits(plan.limits);
+        self.stale = true;
+        self.connectivity_targets = plan.connectivity_targets;
+    }
+
+    fn stop(&mut self) {
+        for id in self.order.clone() {
+            self.save(&id);
+            if let Some(incident) = self.fleet.service(&id).and_then(|s| s.incident.clone()) {
+                self.writer.save_incident(incident);
+            }
+        }
+        self.checks.abandon();
+    }
+}
+
+/// The answer to the question under way; pending for ever without one.
+async fn answer(question: &mut Option<tokio::task::JoinHandle<bool>>) -> bool {
+    match question {
+        // A question that crashed says nothing against the services' failures.
+        Some(question) => question.await.unwrap_or(true),
+        None => std::future::pending().await,
+    }
+}
