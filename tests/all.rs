@@ -3,3 +3,5 @@
 
 mod bindings;
 mod cli;
+#[cfg(target_os = "linux")]
+mod desktop;
