@@ -18,6 +18,17 @@ pub struct Config {
 }
 
 impl Config {
+    /// The same config; services that are as in `old` keep the probe they had.
+    #[must_use]
+    pub fn keeping(mut self, old: &Self) -> Self {
+        for service in &mut self.services {
+            if let Some(same) = old.service(&service.id).filter(|old| *old == service) {
+                service.check = same.check.clone();
+            }
+        }
+        self
+    }
+
     /// The service with that id.
     pub fn service(&self, id: &ServiceId) -> Option<&Service> {
         self.services.iter().find(|service| service.id == *id)

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use health::{CheckResult, Metadata, Observation, ServiceId, Timestamp};
-use tokio::task::{Id, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinSet};
 
 use crate::clock::Clock;
 use crate::target::Target;
@@ -36,13 +36,20 @@ pub(crate) struct Finished {
     pub address: Option<IpAddr>,
 }
 
+/// One check under way.
+struct Running {
+    target: Target,
+    at: Timestamp,
+    handle: AbortHandle,
+}
+
 /// The checks under way and those that wait for their turn, within the
 /// [`Limits`]. A service is never checked twice at once.
 pub(crate) struct Checks {
     limits: Limits,
     clock: Clock,
     running: JoinSet<Finished>,
-    tasks: BTreeMap<Id, (Target, Timestamp)>,
+    tasks: BTreeMap<Id, Running>,
     per_host: BTreeMap<String, usize>,
     waiting: VecDeque<Target>,
     /// Who is under way or waits.
@@ -107,6 +114,17 @@ impl Checks {
         self.busy.is_empty()
     }
 
+    /// Drops a check that is under way, or waits.
+    pub fn cancel(&mut self, id: &ServiceId) {
+        self.waiting.retain(|target| target.id() != id);
+        self.busy.remove(id);
+        let running = self.tasks.iter().find(|(_, running)| running.target.id() == id);
+        if let Some((&task, running)) = running {
+            running.handle.abort();
+            self.release(task);
+        }
+    }
+
     /// Drops everything under way: its results would mean nothing.
     pub fn abandon(&mut self) {
         self.running.abort_all();
@@ -117,7 +135,7 @@ impl Checks {
     }
 
     fn release(&mut self, id: Id) -> Option<(Target, Timestamp)> {
-        let (target, at) = self.tasks.remove(&id)?;
+        let Running { target, at, .. } = self.tasks.remove(&id)?;
         self.busy.remove(target.id());
         if let Some(count) = self.per_host.get_mut(target.probe.host()) {
             *count -= 1;
@@ -148,7 +166,7 @@ impl Checks {
         *self.per_host.entry(target.probe.host().to_owned()).or_insert(0) += 1;
         let at = self.clock.now();
         let handle = self.running.spawn(check(target.clone(), at));
-        self.tasks.insert(handle.id(), (target, at));
+        self.tasks.insert(handle.id(), Running { target, at, handle });
     }
 }
 

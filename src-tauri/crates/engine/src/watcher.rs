@@ -43,6 +43,8 @@ pub(crate) struct Watcher {
     suspects: Vec<Finished>,
     connectivity: Connectivity,
     views: BTreeMap<ServiceId, Arc<ServiceView>>,
+    /// Results from before of services that have no view yet.
+    bars: BTreeMap<ServiceId, VecDeque<Bar>>,
     touched: BTreeSet<ServiceId>,
     /// The published snapshot is out of date.
     stale: bool,
@@ -61,6 +63,7 @@ impl Watcher {
     ) -> Self {
         let (wall, now) = (surroundings.clock.now(), Instant::now());
         let members = plan.targets.iter().map(|target| target.member.clone()).collect();
+        let bars = past.bars;
         let fleet = Fleet::new(members, past.saved, past.pause_all, past.next_incident, wall);
         let mut watcher = Self {
             targets: BTreeMap::new(),
@@ -75,6 +78,7 @@ impl Watcher {
             suspects: Vec::new(),
             connectivity: Connectivity::default(),
             views: BTreeMap::new(),
+            bars,
             touched: BTreeSet::new(),
             stale: true,
             writer,
@@ -82,8 +86,7 @@ impl Watcher {
             published: watch::Sender::new(Arc::default()),
             surroundings,
         };
-        let mut bars = past.bars;
-        watcher.adopt(plan, &mut bars);
+        watcher.adopt(plan);
         watcher.publish();
         watcher
     }
@@ -174,6 +177,9 @@ impl Watcher {
 
     /// A failure beyond this machine first has to be the service's.
     fn finished(&mut self, finished: Finished) {
+        if !self.targets.contains_key(&finished.id) {
+            return;
+        }
         if let Some(address) = finished.address {
             self.addresses.insert(finished.id.clone(), address);
         }
@@ -185,6 +191,7 @@ impl Watcher {
             if self.sight == Sight::NoInternet {
                 self.see(Sight::Clear);
             }
+            self.judge_suspects();
         }
         if self.sight.blocks(reach) || (!answered && self.sight.hides(reach)) {
             return;
@@ -196,8 +203,7 @@ impl Watcher {
         } else if reach == Reach::Private || self.internet_is_proven() {
             self.judge(finished);
         } else {
-            self.suspects.push(finished);
-            self.ask_internet();
+            self.suspect(finished);
         }
     }
 
@@ -267,11 +273,6 @@ impl Watcher {
                 };
                 self.touch(id.as_ref());
                 self.apply(events);
-                if pause.is_none() {
-                    let resumed = id.map_or_else(|| self.order.clone(), |id| vec![id]);
-                    self.hasten(&resumed);
-                }
-                self.save_pause();
             }
             Command::Mute(id, until) => {
                 let events = self.fleet.mute(&id, until, now);
@@ -281,7 +282,7 @@ impl Watcher {
             Command::Replan(plan) => {
                 let members = plan.targets.iter().map(|target| target.member.clone()).collect();
                 let events = self.fleet.reconfigure(members, now);
-                self.adopt(plan, &mut BTreeMap::new());
+                self.adopt(plan);
                 self.apply(events);
             }
             Command::Stop(_) => {}
@@ -289,7 +290,7 @@ impl Watcher {
     }
 
     /// Takes the plan's targets; the fleet has its members already.
-    fn adopt(&mut self, plan: Plan, bars: &mut BTreeMap<ServiceId, VecDeque<Bar>>) {
+    fn adopt(&mut self, plan: Plan) {
         let now = Instant::now();
         let size = plan.targets.len();
         self.order = plan.targets.iter().map(|target| target.id().clone()).collect();
@@ -299,19 +300,24 @@ impl Watcher {
             self.schedule.remove(id);
             self.views.remove(id);
             self.addresses.remove(id);
+            self.checks.cancel(id);
+            self.writer.save_state(&format!("service/{id}"), &serde_json::Value::Null);
         }
         for (id, target) in &self.targets {
             self.schedule.add(id, target.every, now, size);
-            if let Some(state) = self.fleet.service(id) {
-                let known = self.views.get(id).map(|view| view.bars.clone());
-                let bars = known.or_else(|| bars.remove(id)).unwrap_or_default();
-                self.views.insert(id.clone(), Arc::new(ServiceView::new(target, state, bars)));
-            }
-            let changed = old.get(id).is_some_and(|old| !Arc::ptr_eq(&old.probe, &target.probe));
-            if changed {
+            // A check of what it was says nothing about what it is.
+            if old.get(id).is_some_and(|old| !Arc::ptr_eq(&old.probe, &target.probe)) {
+                self.checks.cancel(id);
+                self.addresses.remove(id);
                 self.schedule.hasten(id, now);
             }
+            if let Some(state) = self.fleet.service(id) {
+                let known = self.views.get(id).map(|view| view.bars.clone());
+                let bars = known.or_else(|| self.bars.remove(id)).unwrap_or_default();
+                self.views.insert(id.clone(), Arc::new(ServiceView::new(target, state, bars)));
+            }
         }
+        self.connectivity.witnesses.retain(|id| self.targets.contains_key(id));
         self.checks.set_limits(plan.limits);
         self.stale = true;
         self.connectivity_targets = plan.connectivity_targets;

@@ -142,7 +142,8 @@ impl ServiceState {
 
     fn link(&self) -> Link {
         match self.status {
-            _ if self.incident.is_some() && self.status != ServiceStatus::Paused => Link::Down,
+            // Also while it is not looked at: what it caused is not over.
+            _ if self.incident.is_some() => Link::Down,
             ServiceStatus::Healthy | ServiceStatus::Degraded => Link::Up,
             ServiceStatus::Unhealthy => Link::Down,
             ServiceStatus::Unknown | ServiceStatus::Paused => Link::Unknown,
@@ -172,6 +173,8 @@ pub struct Fleet {
     unannounced: BTreeSet<ServiceId>,
     next_incident: IncidentId,
     pause_all: Option<Pause>,
+    /// Saved services that are not members, for when they are.
+    absent: BTreeMap<ServiceId, Saved>,
 }
 
 impl Fleet {
@@ -199,7 +202,8 @@ impl Fleet {
             .map(|s| s.member.id.clone())
             .collect();
         let pause_all = pause_all.filter(|pause| !pause.is_over(now));
-        let mut fleet = Self { services, graph, unannounced, next_incident, pause_all };
+        let mut fleet =
+            Self { services, graph, unannounced, next_incident, pause_all, absent: saved };
         for state in fleet.services.values_mut() {
             state.status = state.judged(fleet.pause_all.is_some());
         }
@@ -235,9 +239,12 @@ impl Fleet {
             let id = member.id.clone();
             let mut state = match old.remove(&id) {
                 Some(state) => ServiceState { member, ..state },
-                None => ServiceState::new(member, None, now),
+                None => ServiceState::new(member, self.absent.remove(&id), now),
             };
             state.status = state.judged(self.pause_all.is_some());
+            if state.incident.is_some() && !state.announced {
+                self.unannounced.insert(id.clone());
+            }
             self.services.insert(id, state);
         }
         let mut events = Vec::new();
@@ -454,7 +461,32 @@ impl Fleet {
         if told && !quiet {
             events.push(Event::Announced(recovered(&state.member.name, &incident, affected.len())));
         }
+        self.release_dependants(id, &affected, at, events);
         events.push(Event::IncidentResolved { incident, affected });
+    }
+
+    /// What was announced on its own and then explained by `id` stands on its
+    /// own again; what was not is left to [`Fleet::settle`].
+    fn release_dependants(
+        &mut self,
+        id: &ServiceId,
+        dependants: &[ServiceId],
+        at: Timestamp,
+        events: &mut Vec<Event>,
+    ) {
+        for dependant in dependants {
+            let next = self.causes_of(dependant).into_iter().next();
+            let Some(state) = self.services.get_mut(dependant).filter(|state| state.announced)
+            else {
+                continue;
+            };
+            if let Some(incident) = &mut state.incident
+                && incident.caused_by.as_ref() == Some(id)
+            {
+                incident.caused_by = next;
+                events.push(Event::CauseChanged { at, incident: incident.clone() });
+            }
+        }
     }
 
     fn flapping(&mut self, id: &ServiceId, started: bool, at: Timestamp, events: &mut Vec<Event>) {

@@ -171,6 +171,29 @@ fn paused_services_are_neither_judged_nor_counted_and_resume_by_themselves() {
 }
 
 #[test]
+fn a_paused_cause_still_explains_what_it_took_with_it() {
+    let mut play = Play::new(fleet(chain()));
+    play.times(3, &["db", "api", "web"].map(|s| (s, H)));
+    play.times(5, &["db", "api", "web"].map(|s| (s, U)));
+    play.notices();
+    play.fleet.pause(Some(&id("db")), Pause { until: None }, Timestamp(play.now));
+    play.times(60, &["api", "web"].map(|s| (s, U)));
+    assert_eq!(play.notices(), [] as [&str; 0]);
+}
+
+#[test]
+fn who_was_down_before_its_cause_stands_alone_when_that_is_up_again() {
+    let mut play = Play::new(fleet(chain()));
+    play.times(3, &["db", "api", "web"].map(|s| (s, H)));
+    play.times(5, &[("db", H), ("api", H), ("web", U)]);
+    play.times(5, &[("db", U), ("api", U), ("web", U)]);
+    assert_eq!(play.fleet.service(&id("web")).expect("web").caused_by(), Some(&id("db")));
+    play.times(4, &[("db", H), ("api", H), ("web", U)]);
+    assert_eq!(play.fleet.service(&id("web")).expect("web").caused_by(), None);
+    assert_eq!(play.fleet.summary(false).headline, "WEB is down");
+}
+
+#[test]
 fn failures_before_a_loss_of_sight_do_not_count_after_it() {
     let mut play = Play::new(fleet(vec![member("db", &[])]));
     play.times(3, &[("db", H)]).times(2, &[("db", U)]);

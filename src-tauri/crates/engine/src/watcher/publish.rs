@@ -34,7 +34,15 @@ impl Watcher {
                     announcements.push(event);
                     continue;
                 }
-                Event::PauseChanged { service, .. } => self.touch(service.as_ref()),
+                Event::PauseChanged { service, paused, .. } => {
+                    self.touch(service.as_ref());
+                    self.save_pause();
+                    if !paused {
+                        let resumed =
+                            service.clone().map_or_else(|| self.order.clone(), |id| vec![id]);
+                        self.hasten(&resumed);
+                    }
+                }
                 Event::ConnectivityChanged { .. } => {}
             }
             self.tell(event);
@@ -95,7 +103,7 @@ impl Watcher {
         }
     }
 
-    pub(super) fn save_pause(&self) {
+    fn save_pause(&self) {
         self.save_json("pause_all", &self.fleet.pause_all());
     }
 

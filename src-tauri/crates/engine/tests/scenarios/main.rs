@@ -171,7 +171,7 @@ async fn blocked_connectivity_targets_hide_no_outage() {
     let world = World::new();
     let plan = world.plan([
         service("api", seconds(15)).at("203.0.113.5"),
-        service("shop", seconds(3)).at("203.0.113.6"),
+        service("shop", seconds(30)).at("203.0.113.6"),
     ]);
     world.network(true, false);
     let mut run = Run::start(&world, plan, Past::default());
@@ -180,6 +180,51 @@ async fn blocked_connectivity_targets_hide_no_outage() {
     run.pass(seconds(60)).await;
     assert_eq!(run.announcements(), ["api is down: connection refused."]);
     assert_eq!(run.snapshot().unobserved, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_that_is_slow_to_come_back_after_sleep_is_waited_for() {
+    let world = World::new();
+    let plan = world.plan([service("nas", seconds(15)).at("192.168.1.9")]);
+    let mut run = Run::start(&world, plan, Past::default());
+    run.pass(seconds(40)).await;
+    let before = world.checks("nas");
+    world.network(true, false);
+    world.sleep(seconds(3600));
+    run.engine.check_now(None);
+    run.pass(seconds(16)).await;
+    let events = run.events();
+    let woke = events.iter().find_map(|event| match event {
+        Event::ConnectivityChanged { at, online: false, .. } => Some(*at),
+        _ => None,
+    });
+    let observed = events.iter().find_map(|event| match event {
+        Event::Result { result, .. } if Some(result.at) > woke => Some(result.at),
+        _ => None,
+    });
+    let (woke, observed) = (woke.expect("noticed"), observed.expect("goes on"));
+    assert!(observed.since(woke) >= 5000, "five seconds of grace");
+    assert!(world.checks("nas") > before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_service_is_checked_as_it_is_now() {
+    let world = World::new();
+    let mut plan = world.plan([service("api", seconds(600)), service("db", seconds(600))]);
+    world.set("api", Behaviour::Up(seconds(3)));
+    let mut run = Run::start(&world, plan.clone(), Past::default());
+    run.pass(seconds(60)).await;
+    let (api, db) = (world.checks("api"), world.checks("db"));
+    run.engine.check_now(Some(id("api")));
+    run.pass(seconds(1)).await;
+    let moved = world.plan([service("api", seconds(600)), service("db", seconds(600))]);
+    plan.targets[0].probe = moved.targets[0].probe.clone();
+    run.engine.replan(plan);
+    run.pass(seconds(1)).await;
+    assert_eq!(world.checks("api"), api + 2, "the old check was dropped, the new one made");
+    assert_eq!(world.checks("db"), db, "unchanged");
+    run.pass(seconds(20)).await;
+    assert_eq!(run.results("api").len(), api + 1);
 }
 
 #[tokio::test(start_paused = true)]
