@@ -54,6 +54,11 @@ impl Home {
         self.command(arguments).output().expect("started")
     }
 
+    /// Runs it into a pipe that nobody reads from any more.
+    fn run_unread(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).stdout(closed_pipe()).output().expect("started")
+    }
+
     fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
         let mut child = self
             .command(arguments)
@@ -70,6 +75,13 @@ impl Home {
         let _ = feed.join().expect("fed");
         output
     }
+}
+
+/// The end to write to of a pipe whose reader is gone.
+fn closed_pipe() -> Stdio {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    writer.into()
 }
 
 fn stdout(output: &Output) -> String {
@@ -253,7 +265,7 @@ fn reports(input: &Value, now: i64) -> String {
         let count = i64::try_from(checks.len()).expect("few");
         for (n, check) in (0..).zip(checks) {
             #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-            let at = start as f64 + length as f64 * n as f64 / count as f64;
+            let at = start as f64 + length as f64 * f64::from(n) / count as f64;
             let service = json!({"id": "s", "status": check[0], "response_time_ms": check[1]});
             let at_ms = format!("{:.0}", at * 1000.0);
             all.insert(at_ms, json!({"checked_at": at, "services": [service]}).to_string() + "\n");
@@ -295,7 +307,7 @@ fn record_then_sla_and_daily_print_what_the_vectors_say() {
             }
             match (row["p95_response_ms"].as_f64(), expected["p95_response_ms"].as_f64()) {
                 (Some(is), Some(should)) => {
-                    assert!((is - should).abs() <= should * 0.01, "case {n}: {row}")
+                    assert!((is - should).abs() <= should * 0.01, "case {n}: {row}");
                 }
                 (is, should) => assert_eq!(is, should, "case {n}: {row}"),
             }
@@ -413,6 +425,72 @@ fn a_config_that_is_a_folder_or_missing_or_no_text_is_named() {
 }
 
 #[test]
+fn a_named_config_that_is_missing_is_a_mistake_and_a_missing_default_is_none() {
+    let home = Home::new();
+    for command in [&["check"][..], &["run", "--headless"], &["graph", "dot"]] {
+        assert_refused(&home.run(command), "there is no file", "leave out --config");
+    }
+    assert!(!home.data_dir().exists(), "nothing is begun");
+    assert!(home.run(&["incidents"]).status.success(), "does not need the config");
+    assert!(home.run(&["sla", "a"]).status.success(), "reads it only if it is there");
+    let default = Command::new(env!("CARGO_BIN_EXE_pilotlight"))
+        .arg("check")
+        .env("HOME", home.folder.path())
+        .env("XDG_CONFIG_HOME", home.folder.path())
+        .output()
+        .expect("started");
+    assert_eq!(default.status.code(), Some(0), "{}", stderr(&default));
+    assert!(stdout(&default).contains("No services yet"), "{}", stdout(&default));
+}
+
+#[test]
+fn a_reader_that_is_gone_changes_nothing_but_what_is_printed() {
+    let home = Home::with_config(&tcp_service("a", closed_port()));
+    let report = r#"{"checked_at": 1760000000, "services": [{"id": "a", "status": "healthy"}]}"#;
+    let commands = [
+        (&["check"][..], 2),
+        (&["check", "--json"], 2),
+        (&["incidents"], 0),
+        (&["incidents", "--json"], 0),
+        (&["daily", "a", "--days", "400"], 0),
+        (&["sla", "a"], 0),
+        (&["graph", "dot"], 0),
+        (&["graph", "affected-by", "a"], 0),
+        (&["validate"], 0),
+    ];
+    for (command, code) in commands {
+        let output = home.run_unread(command);
+        assert_eq!(output.status.code(), Some(code), "{command:?}: {}", stderr(&output));
+        assert_eq!(stderr(&output), "", "{command:?}");
+    }
+    let file = home.folder.path().join("reports");
+    fs::write(&file, report).expect("written");
+    for command in ["replay", "record"] {
+        let output = home.run_unread(&[command, file.to_str().expect("text")]);
+        assert!(output.status.success(), "{command}: {}", stderr(&output));
+        assert_eq!(stderr(&output), "", "{command}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_below_standard_output_is_named() {
+    let home = Home::with_config(&tcp_service("a", closed_port()));
+    let commands = [
+        &["check"][..],
+        &["incidents"],
+        &["daily", "a"],
+        &["graph", "dot"],
+        &["run", "--headless"],
+    ];
+    for command in commands {
+        let full = fs::File::options().write(true).open("/dev/full").expect("there");
+        let output = home.command(command).arg("--json").stdout(full).output().expect("started");
+        assert_refused(&output, "standard output cannot be written", "make room");
+    }
+}
+
+#[test]
 fn a_data_folder_that_can_not_be_used_is_named() {
     let home = Home::with_config(&tcp_service("a", closed_port()));
     fs::write(home.data_dir(), "a file").expect("written");
@@ -490,11 +568,16 @@ impl Running {
 
     /// Asks it to end, and waits until it has.
     fn stop(&mut self) {
-        let pid = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
-        assert!(asked.success());
+        terminate(&self.child);
         assert!(self.child.wait().expect("ended").success());
     }
+}
+
+/// Asks a process to end.
+fn terminate(child: &std::process::Child) {
+    let pid = child.id().to_string();
+    let asked = Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
+    assert!(asked.success());
 }
 
 impl Drop for Running {
@@ -570,4 +653,93 @@ fn a_changed_config_is_applied_and_a_broken_one_keeps_the_last() {
     fs::write(home.config(), one + &tcp_service("two", port) + timing).expect("written");
     while running.wait_for("result")["service"] != "two" {}
     running.stop();
+}
+
+/// How many results the history has of the service `a`.
+fn kept(home: &Home) -> u64 {
+    let sla = json_of(&home.run(&["sla", "a", "--json"]));
+    sla["total_checks"].as_u64().unwrap_or_else(|| panic!("no checks: {sla}"))
+}
+
+#[test]
+fn headless_ends_by_itself_when_its_reader_is_gone() {
+    let home = Home::with_config(&(tcp_service("a", closed_port()) + "every = \"1s\"\n"));
+    let output = home.run_unread(&["run", "--headless", "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "");
+    assert!(kept(&home) >= 1, "the history was closed as always");
+    let demo = home.run_unread(&["demo", "--headless", "--json"]);
+    assert!(demo.status.success(), "{}", stderr(&demo));
+    assert_eq!(stderr(&demo), "");
+}
+
+#[test]
+fn headless_prints_everything_that_happened_before_its_end() {
+    let open = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = open.local_addr().expect("bound").port();
+    let home = Home::with_config(&(tcp_service("a", port) + "every = \"1s\"\n"));
+    let mut running = Running::start(&home);
+    for _ in 0..2 {
+        running.wait_for("result");
+    }
+    terminate(&running.child);
+    let rest: Vec<_> = running.lines.by_ref().map(|line| line.expect("text")).collect();
+    running.seen.extend(rest.iter().map(|line| serde_json::from_str(line).expect("JSON")));
+    assert!(running.child.wait().expect("ended").success());
+    let printed = running.seen.iter().filter(|event| event["type"] == "result").count();
+    assert_eq!(u64::try_from(printed).expect("few"), kept(&home));
+}
+
+/// Both ends of a connection into which not one more byte goes.
+#[cfg(unix)]
+fn full_connection() -> (std::os::unix::net::UnixStream, Stdio) {
+    let (reader, mut writer) = std::os::unix::net::UnixStream::pair().expect("a connection");
+    writer.set_nonblocking(true).expect("set");
+    while writer.write(b"\n").is_ok() {}
+    writer.set_nonblocking(false).expect("set");
+    (reader, std::os::fd::OwnedFd::from(writer).into())
+}
+
+#[test]
+#[cfg(unix)]
+fn a_reader_that_stops_reading_holds_up_neither_the_checks_nor_the_end() {
+    let service = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = service.local_addr().expect("bound").port();
+    let config: String =
+        ["a", "b", "c"].map(|id| tcp_service(id, port) + "every = \"1s\"\n").concat();
+    let home = Home::with_config(&config);
+    let (_reader, full) = full_connection();
+    let mut child =
+        home.command(&["run", "--headless", "--json"]).stdout(full).spawn().expect("started");
+    for _ in 0..9 {
+        service.accept().expect("checked");
+    }
+    terminate(&child);
+    assert!(child.wait().expect("ended").success());
+    assert!(kept(&home) >= 2, "checked while nobody read, and kept");
+}
+
+#[test]
+fn a_config_that_vanishes_or_is_emptied_drops_nothing() {
+    let open = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = open.local_addr().expect("bound").port();
+    let config = tcp_service("one", port) + "every = \"1s\"\n";
+    let home = Home::with_config(&config);
+    let mut running = Running::start(&home);
+    running.wait_for("result");
+    fs::remove_file(home.config()).expect("there");
+    for _ in 0..3 {
+        running.wait_for("result");
+    }
+    fs::write(home.config(), "").expect("written");
+    for _ in 0..3 {
+        running.wait_for("result");
+    }
+    fs::write(home.config(), config).expect("written");
+    for _ in 0..3 {
+        running.wait_for("result");
+    }
+    running.stop();
+    assert!(running.seen.iter().all(|event| event["type"] != "incident_resolved"));
+    assert_eq!(json_of(&home.run(&["incidents", "--json"])), json!([]));
 }

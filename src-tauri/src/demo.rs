@@ -15,7 +15,6 @@ use crate::output;
 use crate::places::Places;
 use crate::runtime;
 use crate::session::{Opened, Session};
-use crate::signals::interrupted;
 use world::World;
 
 /// A running demo: ends when it is dropped.
@@ -23,7 +22,7 @@ pub(crate) struct Demo {
     /// Its own config and data folder.
     pub places: Places,
     _world: World,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Demo {
@@ -43,8 +42,14 @@ impl Demo {
         let config = folder.path().join("config.toml");
         config::save(&config, &world.config(), None)
             .map_err(|error| Failure::usage(error.to_string(), ""))?;
-        let places = Places { config, data_dir: folder.path().join("data") };
-        Ok(Self { places, _world: world, _folder: folder })
+        let places = Places { config, config_named: true, data_dir: folder.path().join("data") };
+        Ok(Self { places, _world: world, folder })
+    }
+
+    /// Leaves nothing behind, whoever still holds on to it.
+    pub fn discard(&self) {
+        // What can not be removed now goes with the system's temporary files.
+        let _ = std::fs::remove_dir_all(self.folder.path());
     }
 }
 
@@ -54,17 +59,11 @@ pub(crate) fn headless(json: bool) -> Result<(), Failure> {
     runtime()?.block_on(async {
         let demo = Demo::start().await?;
         let Opened { session, events, .. } = Session::open(&demo.places, Surroundings::real())?;
-        let engine = session.engine().clone();
-        let show = if json || !std::io::stdout().is_terminal() {
-            tokio::spawn(output::print_events(events, json))
+        if json || !std::io::stdout().is_terminal() {
+            output::show_until_the_end(session, output::print_events(events, json)).await
         } else {
-            tokio::spawn(table::show(engine.snapshot(), events))
-        };
-        tokio::select! {
-            () = interrupted() => {}
-            _ = show => {}
+            let table = table::show(session.engine().snapshot(), events);
+            output::show_until_the_end(session, table).await
         }
-        session.close().await;
-        Ok(())
     })
 }

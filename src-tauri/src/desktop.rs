@@ -51,10 +51,16 @@ pub(crate) fn run(places: &Places, start: Start) -> Result<(), Failure> {
         .map_err(|error| Failure::usage(format!("the desktop app cannot start: {error}"), ""))?;
     // A second launch never gets here: the first one opens its window instead.
     logs::start(&places.data_dir);
-    let Opened { session, events, notes } = Session::open(places, Surroundings::real())?;
+    let Opened { session, events, notes } =
+        Session::open_despite_mistakes(places, Surroundings::real())?;
     for note in notes {
         tracing::warn!("{note}");
     }
+    // A mistake in the config has to be seen, at login too.
+    let start = match session.configured().borrow().problem {
+        Some(_) if start == Start::Background => Start::Window,
+        _ => start,
+    };
     app.manage(App::new(Arc::new(session)));
     tokio::spawn(notify::follow(app.handle().clone(), events));
     app.run(move |handle, event| match event {
@@ -62,8 +68,11 @@ pub(crate) fn run(places: &Places, start: Start) -> Result<(), Failure> {
         // Closing the window leaves the tray; only Quit gives a code.
         RunEvent::ExitRequested { code: None, api, .. } => api.prevent_exit(),
         RunEvent::Exit => {
-            let home = handle.state::<App>().home.clone();
-            tauri::async_runtime::block_on(home.close());
+            let app = handle.state::<App>();
+            tauri::async_runtime::block_on(async {
+                app.leave_demo().await;
+                app.home.close().await;
+            });
         }
         _ => {}
     });
@@ -109,7 +118,9 @@ fn builder(places: &Places) -> tauri::Builder<tauri::Wry> {
 
 /// A second launch: what it was asked to show is shown by the first one.
 fn launched_again(handle: &AppHandle, arguments: Vec<String>, _folder: String) {
-    window::show(handle, None);
+    let on = handle.clone();
+    // Only fails when the app is about to end.
+    let _ = handle.run_on_main_thread(move || window::show(&on, None));
     if arguments.iter().any(|argument| argument == "demo") {
         tokio::spawn(start_demo(handle.clone()));
     }
@@ -125,9 +136,11 @@ fn ready(handle: &AppHandle, start: Start) {
     if start != Start::Background {
         window::show(handle, None);
     }
-    tokio::spawn(tray::follow(handle.clone()));
+    tokio::spawn(tray::follow(handle.clone(), start == Start::Background));
     tokio::spawn(push::follow(handle.clone()));
-    tokio::spawn(follow_preferences(handle.clone()));
+    if handle.state::<App>().home.places().are_default() {
+        tokio::spawn(follow_preferences(handle.clone()));
+    }
     let on = handle.clone();
     tokio::spawn(async move {
         if start == Start::Demo {
@@ -138,7 +151,8 @@ fn ready(handle: &AppHandle, start: Start) {
     });
 }
 
-/// Keeps what the system does for the app in step with the config.
+/// Keeps what the system does for the app in step with the config. There is
+/// one start at login, so only the default config speaks for it.
 async fn follow_preferences(handle: AppHandle) {
     let mut configured = handle.state::<App>().home.configured();
     loop {

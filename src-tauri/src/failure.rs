@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::output::remark;
+
 /// The exit code of a usage or config error.
 const USAGE: u8 = 3;
 
@@ -31,7 +33,7 @@ impl Failure {
 
     /// Says so on stderr.
     pub fn report(&self) -> ExitCode {
-        eprintln!("{self}");
+        remark(&self.to_string());
         ExitCode::from(USAGE)
     }
 }

@@ -5,16 +5,21 @@ use std::path::Path;
 use tracing_appender::rolling::{Builder, Rotation};
 use tracing_subscriber::EnvFilter;
 
+use crate::places::create_private;
+
 /// Starts logging into `logs/` of the data folder; the level comes from
 /// `PILOTLIGHT_LOG` (`info` without it). Where that can not be written, there
 /// is no log: the app matters more.
 pub(crate) fn start(data_dir: &Path) {
+    let folder = data_dir.join("logs");
+    // Where it can not be made, the next step fails and says so.
+    let _ = create_private(&folder);
     let files = Builder::new()
         .rotation(Rotation::DAILY)
         .filename_prefix("pilotlight")
         .filename_suffix("log")
         .max_log_files(7)
-        .build(data_dir.join("logs"));
+        .build(folder);
     let filter =
         EnvFilter::try_from_env("PILOTLIGHT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     if let Ok(files) = files {

@@ -1,29 +1,138 @@
-//! Events as lines of text or JSON.
+//! What goes to standard output, and events as lines of text or JSON.
 
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
+use std::time::Duration;
 
 use health::{Event, Incident, Timestamp, humanize, round_to};
 use jiff::tz::TimeZone;
+use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::oneshot;
+
+use crate::failure::Failure;
+use crate::session::Session;
+use crate::signals::interrupted;
+
+/// How long a reader may take over the last lines before the process ends
+/// without them.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whether anybody still reads, after a write to standard output. A closed pipe
+/// (`| head`) is the reader's wish.
+///
+/// # Errors
+/// When the write failed for another reason, such as a full disk.
+pub(crate) fn still_read(written: io::Result<()>) -> Result<bool, Failure> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::usage(
+            format!("standard output cannot be written: {error}"),
+            "make room where it goes, or send it elsewhere",
+        )),
+    }
+}
+
+/// Prints a text, and tells whether anybody still reads.
+///
+/// # Errors
+/// As [`still_read`].
+pub(crate) fn offer(text: &str) -> Result<bool, Failure> {
+    let mut out = io::stdout().lock();
+    still_read(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// Prints a text to whoever reads.
+///
+/// # Errors
+/// As [`still_read`].
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    offer(text).map(|_| ())
+}
+
+/// Prints a value as one line of JSON.
+///
+/// # Errors
+/// As [`still_read`].
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    print(&(serde_json::to_string(value).unwrap_or_default() + "\n"))
+}
+
+/// Says something on standard error.
+pub(crate) fn remark(text: &str) {
+    // Nowhere left to say so if even this fails.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Shows a session until a person interrupts it or nobody reads, and ends it.
+/// `show` returns when there are no more events, so that the last are shown too.
+///
+/// # Errors
+/// When what is shown cannot be written.
+pub(crate) async fn show_until_the_end(
+    session: Session,
+    show: impl Future<Output = Result<(), Failure>> + Send + 'static,
+) -> Result<(), Failure> {
+    let mut shown = on_a_thread_of_its_own(show)?;
+    let ended = tokio::select! {
+        () = interrupted() => None,
+        ended = &mut shown => Some(ended),
+    };
+    session.close().await;
+    // The events end when there is nobody left to send one.
+    drop(session);
+    let ended = match ended {
+        Some(ended) => Ok(ended),
+        None => tokio::time::timeout(PATIENCE, shown).await,
+    };
+    match ended {
+        Ok(Ok(outcome)) => outcome,
+        // The reader has stopped reading, or the thread has said why it ended.
+        Err(_) | Ok(Err(_)) => Ok(()),
+    }
+}
+
+/// Runs `show` where a reader who stops reading holds up nothing else: neither
+/// a check nor the end of the process.
+fn on_a_thread_of_its_own(
+    show: impl Future<Output = Result<(), Failure>> + Send + 'static,
+) -> Result<oneshot::Receiver<Result<(), Failure>>, Failure> {
+    let (tell, shown) = oneshot::channel();
+    let runtime = Handle::current();
+    let run = move || {
+        // Nobody waits for the outcome when the process ends.
+        let _ = tell.send(runtime.block_on(show));
+    };
+    std::thread::Builder::new().name("stdout".to_owned()).spawn(run).map_err(|error| {
+        Failure::usage(format!("no threads to be had: {error}"), "end other programs")
+    })?;
+    Ok(shown)
+}
 
 /// Prints every event until there are no more, or nobody reads.
-pub(crate) async fn print_events(mut events: Receiver<Event>, as_json: bool) {
+///
+/// # Errors
+/// As [`still_read`].
+pub(crate) async fn print_events(
+    mut events: Receiver<Event>,
+    as_json: bool,
+) -> Result<(), Failure> {
     loop {
         match events.recv().await {
             Ok(event) => {
                 let line = if as_json { Some(json(&event)) } else { text(&event) };
                 let Some(line) = line else { continue };
-                let mut out = std::io::stdout().lock();
-                if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
-                    return; // nobody reads any more
+                if !offer(&(line + "\n"))? {
+                    return Ok(());
                 }
             }
             Err(RecvError::Lagged(missed)) => {
-                eprintln!("{missed} events were not printed: too slow a reader");
+                remark(&format!("{missed} events were not printed: too slow a reader"));
             }
-            Err(RecvError::Closed) => return,
+            Err(RecvError::Closed) => return Ok(()),
         }
     }
 }

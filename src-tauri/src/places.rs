@@ -1,7 +1,7 @@
 //! Where config, history and logs are.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
@@ -13,6 +13,8 @@ use crate::failure::Failure;
 pub(crate) struct Places {
     /// config.toml, which may not exist yet.
     pub config: PathBuf,
+    /// Whether a person named that file: then it is no default that may be missing.
+    pub config_named: bool,
     /// Folder of history and logs, which may not exist yet.
     pub data_dir: PathBuf,
 }
@@ -20,7 +22,9 @@ pub(crate) struct Places {
 impl Places {
     /// Neither config nor data folder was named.
     pub fn are_default(&self) -> bool {
-        Self::new(None, None).is_ok_and(|default| default == *self)
+        Self::new(None, None).is_ok_and(|default| {
+            (&default.config, &default.data_dir) == (&self.config, &self.data_dir)
+        })
     }
 
     /// The given ones, else the platform's.
@@ -33,6 +37,7 @@ impl Places {
                 )
             })
         };
+        let config_named = config.is_some();
         let config = match config {
             Some(config) => config,
             None => platform()?.config_dir().join("config.toml"),
@@ -41,7 +46,20 @@ impl Places {
             Some(data_dir) => data_dir,
             None => platform()?.data_local_dir().to_owned(),
         };
-        Ok(Self { config, data_dir })
+        Ok(Self { config, config_named, data_dir })
+    }
+
+    /// That the default config file is missing is fine; one that was named has
+    /// to exist.
+    pub fn require_config(&self) -> Result<(), Failure> {
+        let found = fs::metadata(&self.config);
+        if self.config_named && found.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            return Err(Failure::usage(
+                format!("there is no file {}", self.config.display()),
+                "name a config file that exists, or leave out --config for the default one",
+            ));
+        }
+        Ok(())
     }
 
     /// Takes the data folder for this process, as long as the lock lives.

@@ -1,7 +1,6 @@
 //! One running Pilotlight without its face: config, history and engine, and
 //! the config kept in step with its file.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +19,8 @@ use crate::places::{Lock, Places, create_private};
 /// Edits come in bursts: a change on disk is looked at when it has been quiet
 /// for this long.
 const QUIET: Duration = Duration::from_millis(200);
+/// How often a config that could not be used is tried again.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// The config in force, and what is wrong with the file if it is newer.
 #[derive(Clone)]
@@ -41,9 +42,30 @@ pub(crate) struct Session {
     history: History,
     configured: watch::Sender<Configured>,
     follow: JoinHandle<()>,
-    /// The text before each edit made through this session, the last on top.
-    undo: tokio::sync::Mutex<Vec<Option<Arc<str>>>>,
+    /// The edits made through this session, the last on top.
+    undo: tokio::sync::Mutex<Vec<Edit>>,
     _lock: Lock,
+}
+
+/// One edit of the config file.
+struct Edit {
+    before: Option<Arc<str>>,
+    after: Arc<str>,
+}
+
+/// What a config with mistakes means at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mistakes {
+    /// An error.
+    Refuse,
+    /// Nothing is checked until they are corrected; somebody sees why.
+    Wait,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.follow.abort();
+    }
 }
 
 /// A session that has just begun.
@@ -63,8 +85,34 @@ impl Session {
     /// # Errors
     /// When the config is wrong or the data folder cannot be used.
     pub fn open(places: &Places, surroundings: Surroundings) -> Result<Opened, Failure> {
+        Self::begin(places, surroundings, Mistakes::Refuse)
+    }
+
+    /// [`Session::open`], but a config with mistakes only keeps it waiting:
+    /// nothing is checked until they are corrected, and [`Configured`] says why.
+    ///
+    /// # Errors
+    /// As [`Session::open`], for everything else.
+    pub fn open_despite_mistakes(
+        places: &Places,
+        surroundings: Surroundings,
+    ) -> Result<Opened, Failure> {
+        Self::begin(places, surroundings, Mistakes::Wait)
+    }
+
+    fn begin(
+        places: &Places,
+        surroundings: Surroundings,
+        mistakes: Mistakes,
+    ) -> Result<Opened, Failure> {
         let environment = Arc::new(Environment::system());
-        let loaded = config::load(&places.config, &environment).map_err(load_failure)?;
+        let (loaded, problem) = match config::load(&places.config, &environment) {
+            Err(LoadError::Invalid(invalid)) if mistakes == Mistakes::Wait => {
+                let nothing = Loaded { config: Config::default(), warnings: vec![], text: None };
+                (nothing, Some(invalid.to_string()))
+            }
+            loaded => (loaded.map_err(load_failure)?, None),
+        };
         let lock = places.lock()?;
         let keep = Keep {
             raw: loaded.config.settings.keep_raw,
@@ -79,13 +127,16 @@ impl Session {
             .map(|w| format!("warning: {}:{w}", places.config.display()))
             .collect();
         notes.extend(recovered.as_ref().map(recovery_note));
-        let past = past(&history, &loaded.config)?;
-        let (engine, events) =
-            Engine::start(Plan::from(&loaded.config), past, history.writer(), surroundings);
+        let past = past(&history)?;
+        if problem.is_none() {
+            end_incidents_of_the_gone(&history, &loaded.config);
+        }
+        let plan = Plan::from(&loaded.config);
+        let (engine, events) = Engine::start(plan, past, history.writer(), surroundings);
         let configured = watch::Sender::new(Configured {
             config: Arc::new(loaded.config),
             text: loaded.text.map(Arc::from),
-            problem: None,
+            problem,
             environment,
         });
         let (reload, changes) = mpsc::unbounded_channel();
@@ -136,12 +187,16 @@ impl Session {
     ) -> Result<(), Failure> {
         let mut undo = self.undo.lock().await;
         let before = self.configured.borrow().clone();
+        if let Some(problem) = &before.problem {
+            return Err(Failure::usage(problem.clone(), "correct the config file first"));
+        }
         let name = self.places.config.display().to_string();
         let text = before.text.as_deref().unwrap_or_default();
         let mut document = Document::parse(&name, text).map_err(|e| load_failure(e.into()))?;
         change(&mut document).map_err(|error| Failure::usage(error.to_string(), ""))?;
-        self.put(document.to_string(), &before)?;
-        undo.push(before.text);
+        let after: Arc<str> = document.to_string().into();
+        self.put(after.clone(), &before)?;
+        undo.push(Edit { before: before.text, after });
         Ok(())
     }
 
@@ -151,26 +206,25 @@ impl Session {
     /// When there is none, or the file has changed since.
     pub async fn undo(&self) -> Result<(), Failure> {
         let mut undo = self.undo.lock().await;
-        let Some(text) = undo.pop() else {
+        let now = self.configured.borrow().clone();
+        let Some(Edit { before, after }) = undo.last() else {
             return Err(Failure::usage("there is nothing to take back", ""));
         };
-        let before = self.configured.borrow().clone();
-        self.put(text.as_deref().unwrap_or_default().to_owned(), &before)
+        if now.text.as_ref() != Some(after) {
+            return Err(Failure::usage("the config has changed since", "edit it in the settings"));
+        }
+        self.put(before.clone().unwrap_or_default(), &now)?;
+        undo.pop();
+        Ok(())
     }
 
-    fn put(&self, text: String, before: &Configured) -> Result<(), Failure> {
+    fn put(&self, text: Arc<str>, before: &Configured) -> Result<(), Failure> {
         let name = self.places.config.display().to_string();
         let (config, _) = Config::parse(&name, &text, &before.environment)
             .map_err(|error| load_failure(error.into()))?;
         config::save(&self.places.config, &text, before.text.as_deref())
             .map_err(|error| Failure::usage(error.to_string(), ""))?;
-        enforce(
-            &self.configured,
-            &self.engine,
-            config,
-            Some(text.into()),
-            before.environment.clone(),
-        );
+        enforce(&self.configured, &self.engine, config, Some(text), before.environment.clone());
         Ok(())
     }
 
@@ -214,35 +268,35 @@ pub(crate) fn load_failure(error: LoadError) -> Failure {
     }
 }
 
-/// What the engine has to know from before. Open incidents of services that
-/// are gone from the config end here.
-fn past(history: &History, config: &Config) -> Result<Past, Failure> {
+/// What the engine has to know from before, of every service there ever was:
+/// one that is not in the config now may be so again.
+fn past(history: &History) -> Result<Past, Failure> {
     let reader = history.reader()?;
-    let saved = |id: &ServiceId| reader.state(&format!("service/{id}")).ok().flatten();
-    let bars = reader.recent_bars(60).unwrap_or_default();
-    let past = Past {
-        saved: config
-            .services
-            .iter()
-            .filter_map(|s| Some((s.id.clone(), serde_json::from_value(saved(&s.id)?).ok()?)))
-            .collect::<BTreeMap<_, _>>(),
-        bars: bars.into_iter().map(|(id, bars)| (id, bars.into())).collect(),
-        pause_all: reader
-            .state("pause_all")
-            .ok()
-            .flatten()
-            .and_then(|value| serde_json::from_value(value).ok())
-            .flatten(),
-        next_incident: reader.next_incident_id().unwrap_or(1),
+    let saved = |id: ServiceId| {
+        let value = reader.state(&format!("service/{id}")).ok().flatten()?;
+        Some((id, serde_json::from_value(value).ok()?))
     };
+    let bars = reader.recent_bars(60).unwrap_or_default();
+    let pause_all = reader.state("pause_all").ok().flatten();
+    Ok(Past {
+        saved: reader.services().unwrap_or_default().into_iter().filter_map(saved).collect(),
+        bars: bars.into_iter().map(|(id, bars)| (id, bars.into())).collect(),
+        pause_all: pause_all.and_then(|value| serde_json::from_value(value).ok()).flatten(),
+        next_incident: reader.next_incident_id().unwrap_or(1),
+    })
+}
+
+/// Open incidents of services that have left the config end now.
+fn end_incidents_of_the_gone(history: &History, config: &Config) {
+    let Ok(reader) = history.reader() else { return };
     let writer = history.writer();
     for incident in reader.active_incidents().unwrap_or_default() {
         if config.service(&incident.service).is_none() {
+            writer.save_state(&format!("service/{}", incident.service), &serde_json::Value::Null);
             let now = engine::Clock::system().now();
             writer.save_incident(Incident { resolved_at: Some(now), ..incident });
         }
     }
-    Ok(past)
 }
 
 fn enforce(
@@ -252,20 +306,27 @@ fn enforce(
     text: Option<Arc<str>>,
     environment: Arc<Environment>,
 ) {
+    let config = config.keeping(&configured.borrow().config);
     engine.replan(Plan::from(&config));
     let config = Arc::new(config);
     configured.send_replace(Configured { config, text, problem: None, environment });
 }
 
 /// Puts each change of the file in force; a broken one keeps the last good
-/// config and says what is wrong.
+/// config and says what is wrong, and is looked at again: a keychain may have
+/// been unlocked meanwhile.
 async fn follow(
     path: PathBuf,
     mut changes: mpsc::UnboundedReceiver<()>,
     configured: watch::Sender<Configured>,
     engine: Engine,
 ) {
-    while changes.recv().await.is_some() {
+    loop {
+        let broken = configured.borrow().problem.is_some();
+        tokio::select! {
+            change = changes.recv() => if change.is_none() { return },
+            () = tokio::time::sleep(LOOK_AGAIN), if broken => {}
+        }
         while let Ok(Some(())) = tokio::time::timeout(QUIET, changes.recv()).await {}
         let environment = Arc::new(Environment::system());
         let read = {
@@ -273,22 +334,32 @@ async fn follow(
             tokio::task::spawn_blocking(move || config::load(&path, &environment)).await
         };
         let Ok(loaded) = read else { continue };
-        match loaded {
+        let before = configured.borrow().clone();
+        let problem = match loaded {
+            Ok(Loaded { text, .. }) if vanished(&before, text.as_deref()) => {
+                format!("{} is gone or empty", path.display())
+            }
+            Ok(Loaded { text, .. }) if text.as_deref() == before.text.as_deref() && !broken => {
+                continue;
+            }
             Ok(Loaded { config, text, .. }) => {
-                let before = configured.borrow().clone();
-                if text.as_deref() == before.text.as_deref() && before.problem.is_none() {
-                    continue;
-                }
                 tracing::info!(services = config.services.len(), "config reloaded");
                 enforce(&configured, &engine, config, text.map(Arc::from), environment);
+                continue;
             }
-            Err(error) => {
-                let problem = error.to_string();
-                tracing::warn!(problem, "the changed config is not in force");
-                configured.send_modify(|now| now.problem = Some(problem));
-            }
+            Err(error) => error.to_string(),
+        };
+        if before.problem.as_ref() != Some(&problem) {
+            tracing::warn!(problem, "the changed config is not in force");
+            configured.send_modify(|now| now.problem = Some(problem));
         }
     }
+}
+
+/// The file is gone or empty where it listed services: moved, not yet mounted,
+/// or half-written. Nobody removes everything that way.
+fn vanished(before: &Configured, text: Option<&str>) -> bool {
+    !before.config.services.is_empty() && text.is_none_or(|text| text.trim().is_empty())
 }
 
 /// Tells of every change in the config file's folder as long as the returned
@@ -299,8 +370,19 @@ fn watch_file(path: &Path, tell: mpsc::UnboundedSender<()>) -> Option<Box<dyn Wa
     // A link's target is edited where it is.
     folders.extend(path.canonicalize().ok().and_then(|target| Some(target.parent()?.to_owned())));
     folders.dedup();
+    // Other files of the folder may change all the time: the history's, say.
+    let names: Vec<_> = [Some(path.to_owned()), path.canonicalize().ok()]
+        .into_iter()
+        .flatten()
+        .filter_map(|path| Some(path.file_name()?.to_owned()))
+        .collect();
     let on_change = move |event: notify::Result<notify::Event>| {
-        if event.is_ok_and(|event| !event.kind.is_access()) {
+        let ours = |event: &notify::Event| {
+            let is_ours =
+                |path: &PathBuf| path.file_name().is_some_and(|n| names.iter().any(|m| m == n));
+            event.need_rescan() || event.paths.iter().any(is_ours)
+        };
+        if event.is_ok_and(|event| !event.kind.is_access() && ours(&event)) {
             // The session is closing: nobody to tell.
             let _ = tell.send(());
         }

@@ -1,8 +1,11 @@
 import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
+import { tick } from 'svelte';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import App from './App.svelte';
 import { setBackend, type Backend } from './lib/backend';
+import type { Problem } from './lib/backend/bindings';
 import { createFake } from './lib/backend/fake';
+import { router } from './lib/router.svelte';
 import { store } from './lib/store/store.svelte';
 
 function open(scenario: string, path = '/'): Backend {
@@ -12,6 +15,14 @@ function open(scenario: string, path = '/'): Backend {
   setBackend(backend);
   render(App);
   return backend;
+}
+
+/** The next save lasts until it is given its reply. */
+function holdSave(backend: Backend): (problems: Problem[]) => void {
+  let reply: (problems: Problem[]) => void = () => {};
+  const saved = new Promise<Problem[]>((resolve) => (reply = resolve));
+  vi.mocked(backend.call).mockImplementationOnce(() => saved);
+  return reply;
 }
 
 beforeEach(() => {
@@ -93,6 +104,64 @@ it('asks before unsaved changes are lost', async () => {
   expect(dialog.textContent).toContain('Gateway');
   await fireEvent.click(screen.getByRole('button', { name: 'Keep editing' }));
   expect(screen.getByRole<HTMLInputElement>('textbox', { name: 'Name' }).value).toBe('Gateway');
+});
+
+it('waits for a save instead of asking, and then goes where one was bound', async () => {
+  const backend = open('outage', '/settings/services/api');
+  await fireEvent.input(await screen.findByRole('textbox', { name: 'Name' }), {
+    target: { value: 'Gateway' },
+  });
+  const reply = holdSave(backend);
+  await fireEvent.click(screen.getByRole('button', { name: 'Save' }));
+  router.go('/incidents');
+  await tick();
+  expect(router.path).toBe('/settings/services/api');
+  expect(screen.queryByRole('alertdialog')).toBeNull();
+  reply([]);
+  expect(await screen.findByText('Saved Gateway.')).toBeTruthy();
+  await waitFor(() => expect(router.path).toBe('/incidents'));
+  expect(screen.queryByRole('alertdialog')).toBeNull();
+});
+
+it('stays, and asks again, when what was to be saved has a mistake', async () => {
+  const backend = open('outage', '/settings/services/api');
+  await fireEvent.input(await screen.findByRole('textbox', { name: 'Name' }), {
+    target: { value: 'Gateway' },
+  });
+  const reply = holdSave(backend);
+  await fireEvent.click(screen.getByRole('button', { name: 'Save' }));
+  router.go('/incidents');
+  reply([{ field: 'name', message: 'Taken.', help: '' }]);
+  expect(await screen.findByText('Taken.')).toBeTruthy();
+  const save = screen.getByRole<HTMLButtonElement>('button', { name: 'Save' });
+  await waitFor(() => expect(save.disabled).toBe(false));
+  expect(router.path).toBe('/settings/services/api');
+  router.go('/incidents');
+  expect(await screen.findByRole('alertdialog', { name: 'Leave without saving?' })).toBeTruthy();
+  await fireEvent.click(screen.getByRole('button', { name: 'Leave' }));
+  await waitFor(() => expect(router.path).toBe('/incidents'));
+});
+
+it('leaves when what it asks about is saved meanwhile', async () => {
+  open('outage', '/settings/services/api');
+  await fireEvent.input(await screen.findByRole('textbox', { name: 'Name' }), {
+    target: { value: 'Gateway' },
+  });
+  router.go('/incidents');
+  await screen.findByRole('alertdialog', { name: 'Leave without saving?' });
+  await fireEvent.keyDown(window, { key: 's', ctrlKey: true });
+  expect(await screen.findByText('Saved Gateway.')).toBeTruthy();
+  await waitFor(() => expect(screen.queryByRole('alertdialog')).toBeNull());
+  expect(router.path).toBe('/incidents');
+});
+
+it('requires of a new service what the schema requires', async () => {
+  open('outage', '/settings/new');
+  const required = async (name: string) =>
+    (await screen.findByRole('textbox', { name })).getAttribute('aria-required');
+  expect(await required('Name')).toBe('false');
+  expect(await required('Id')).toBe('true');
+  expect(await required('URL')).toBe('true');
 });
 
 it('goes back with Esc to where one came from', async () => {

@@ -1,3 +1,4 @@
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
@@ -6,6 +7,7 @@ use health::{CheckResult, Status};
 
 use super::{exit_code, parse_id};
 use crate::failure::Failure;
+use crate::output;
 use crate::places::Places;
 use crate::report::Report;
 use crate::runtime;
@@ -13,6 +15,7 @@ use crate::session::load_config;
 
 /// Checks all services once, or the named ones.
 pub(super) fn run(places: &Places, ids: &[String], json: bool) -> Result<ExitCode, Failure> {
+    places.require_config()?;
     let config = load_config(&places.config)?.config;
     let mut targets: Vec<Target> = config.services.iter().map(Target::from).collect();
     if !ids.is_empty() {
@@ -35,31 +38,33 @@ pub(super) fn run(places: &Places, ids: &[String], json: bool) -> Result<ExitCod
     });
     let named: Vec<_> = named.collect();
     if !json {
-        print_table(
-            &named.iter().map(|(_, name, result)| (name.as_str(), result)).collect::<Vec<_>>(),
-        );
+        let rows: Vec<_> = named.iter().map(|(_, name, result)| (name.as_str(), result)).collect();
+        output::print(&table(&rows))?;
     }
     let report = Report::new(at, named);
     if json {
-        println!("{}", serde_json::to_string(&report).unwrap_or_default());
+        output::print_json(&report)?;
     }
     Ok(exit_code(report.worst()))
 }
 
-fn print_table(results: &[(&str, &CheckResult)]) {
+/// One service a line, for people.
+fn table(results: &[(&str, &CheckResult)]) -> String {
     if results.is_empty() {
-        println!(
-            "No services yet: add `[[service]]` to the config, or run `pilotlight` and add one."
-        );
+        return "No services yet: add `[[service]]` to the config, or run `pilotlight` and add one.\n"
+            .to_owned();
     }
+    let mut text = String::new();
     let colour = std::io::stdout().is_terminal();
     let width = results.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     for (name, result) in results {
         let time =
             result.response_time_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.1} ms"));
         let mark = mark(result.status, colour);
-        println!("{mark} {name:<width$}  {time:>10}  {}", result.message);
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{mark} {name:<width$}  {time:>10}  {}", result.message);
     }
+    text
 }
 
 fn mark(status: Status, colour: bool) -> String {

@@ -7,6 +7,7 @@ use health::{DependencyGraph, Link, ServiceId};
 
 use super::parse_id;
 use crate::failure::Failure;
+use crate::output::{print, print_json};
 use crate::places::Places;
 use crate::session::load_config;
 
@@ -29,23 +30,21 @@ pub(super) enum Question {
 }
 
 pub(super) fn run(places: &Places, question: &Question, json: bool) -> Result<(), Failure> {
+    places.require_config()?;
     let config = load_config(&places.config)?.config;
     let edges = config.services.iter().map(|s| (&s.id, s.depends_on.as_slice()));
     let graph = DependencyGraph::new(edges)
         .map_err(|error| Failure::usage(error.to_string(), "correct its depends_on"))?;
     match question {
-        Question::AffectedBy { id } => {
-            print_ids(&graph.affected_by(&known(&graph, id)?), json);
-        }
+        Question::AffectedBy { id } => print_ids(&graph.affected_by(&known(&graph, id)?), json),
         Question::RootCause { ids } => {
             let down =
                 ids.iter().map(|id| known(&graph, id)).collect::<Result<BTreeSet<_>, _>>()?;
             let link = |id: &ServiceId| if down.contains(id) { Link::Down } else { Link::Up };
-            print_ids(&graph.root_cause(link), json);
+            print_ids(&graph.root_cause(link), json)
         }
-        Question::Dot => print!("{}", dot(&config)),
+        Question::Dot => print(&dot(&config)),
     }
-    Ok(())
 }
 
 fn known(graph: &DependencyGraph, text: &str) -> Result<ServiceId, Failure> {
@@ -59,14 +58,11 @@ fn known(graph: &DependencyGraph, text: &str) -> Result<ServiceId, Failure> {
     ))
 }
 
-fn print_ids(ids: &BTreeSet<ServiceId>, json: bool) {
+fn print_ids(ids: &BTreeSet<ServiceId>, json: bool) -> Result<(), Failure> {
     if json {
-        println!("{}", serde_json::to_string(ids).unwrap_or_default());
-    } else {
-        for id in ids {
-            println!("{id}");
-        }
+        return print_json(ids);
     }
+    print(&ids.iter().map(|id| id.to_string() + "\n").collect::<String>())
 }
 
 fn dot(config: &Config) -> String {

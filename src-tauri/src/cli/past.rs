@@ -1,11 +1,13 @@
+use std::fmt::Write;
+
 use engine::Clock;
-use health::{Objective, humanize};
-use history::{Day, ReadError, Reader, UptimeRecord, Zone};
+use health::{Incident, Objective, ServiceId, Timestamp, humanize};
+use history::{Day, ReadError, Reader, UptimeFigures, UptimeRecord, Zone};
 use serde::Serialize;
 
 use super::parse_id;
 use crate::failure::Failure;
-use crate::output::local_date_time;
+use crate::output::{local_date_time, print, print_json};
 use crate::places::Places;
 use crate::session::load_config;
 
@@ -25,36 +27,37 @@ pub(super) fn sla(
         .uptime(&id, days, &zone(utc), Clock::system().now(), objective)
         .map_err(unreadable)?;
     if json {
-        print_json(&record);
-        return Ok(());
+        return print_json(&record);
     }
-    let figures = match record {
-        UptimeRecord::NoData(_) => {
-            println!("No data of `{id}` in the last {days} days.");
-            return Ok(());
-        }
-        UptimeRecord::Figures(figures) => figures,
-    };
+    print(&match record {
+        UptimeRecord::NoData(_) => format!("No data of `{id}` in the last {days} days.\n"),
+        UptimeRecord::Figures(figures) => sla_text(&id, days, &figures),
+    })
+}
+
+fn sla_text(id: &ServiceId, days: u32, figures: &UptimeFigures) -> String {
     let percent =
         |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.4} %"));
     let verdict = if figures.sla_met { "met" } else { "missed" };
-    println!("{id}, last {days} days");
-    println!("  availability     {}  (by time)", percent(figures.availability_time_pct));
-    println!("                   {:.4} %  (by checks)", figures.availability_pct);
-    println!("  uptime           {:.4} %  (healthy checks)", figures.uptime_pct);
-    println!("  objective        {} %  {verdict}", figures.target_pct);
-    println!("  downtime         {}", spent(figures.downtime_s));
     let budget = match figures.error_budget_left_pct {
         Some(left) if left < 0.0 => format!("used up {:.1} times over", (100.0 - left) / 100.0),
         left => format!("{} left", percent(left)),
     };
-    println!("  error budget     {budget}");
-    println!("  observed         {}", spent(figures.observed_s));
-    println!(
-        "  checks           {}: {} healthy, {} degraded, {} unhealthy",
-        figures.total_checks, figures.healthy, figures.degraded, figures.unhealthy
-    );
-    Ok(())
+    let lines = [
+        format!("{id}, last {days} days"),
+        format!("  availability     {}  (by time)", percent(figures.availability_time_pct)),
+        format!("                   {:.4} %  (by checks)", figures.availability_pct),
+        format!("  uptime           {:.4} %  (healthy checks)", figures.uptime_pct),
+        format!("  objective        {} %  {verdict}", figures.target_pct),
+        format!("  downtime         {}", spent(figures.downtime_s)),
+        format!("  error budget     {budget}"),
+        format!("  observed         {}", spent(figures.observed_s)),
+        format!(
+            "  checks           {}: {} healthy, {} degraded, {} unhealthy",
+            figures.total_checks, figures.healthy, figures.degraded, figures.unhealthy
+        ),
+    ];
+    lines.join("\n") + "\n"
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
@@ -73,23 +76,28 @@ pub(super) fn daily(
     let id = parse_id(id)?;
     let rows =
         open(places)?.daily(&id, days, &zone(utc), Clock::system().now()).map_err(unreadable)?;
-    if json {
-        print_json(&rows);
-        return Ok(());
-    }
-    println!("{:<10}  {:>9}  {:>10}  {:>10}  {:>8}", "date", "uptime", "average", "p95", "checks");
+    if json { print_json(&rows) } else { print(&daily_text(&rows)) }
+}
+
+fn daily_text(rows: &[Day]) -> String {
+    let mut text = format!(
+        "{:<10}  {:>9}  {:>10}  {:>10}  {:>8}\n",
+        "date", "uptime", "average", "p95", "checks"
+    );
+    let show = |value: Option<f64>, unit: &str, digits: usize| {
+        value.map_or_else(|| "-".to_owned(), |v| format!("{v:.digits$} {unit}"))
+    };
     for Day { date, uptime_pct, avg_response_ms, p95_response_ms, checks, .. } in rows {
-        let show = |value: Option<f64>, unit: &str, digits: usize| {
-            value.map_or_else(|| "-".to_owned(), |v| format!("{v:.digits$} {unit}"))
-        };
-        println!(
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
             "{date:<10}  {:>9}  {:>10}  {:>10}  {checks:>8}",
-            show(uptime_pct, "%", 2),
-            show(avg_response_ms, "ms", 1),
-            show(p95_response_ms, "ms", 1)
+            show(*uptime_pct, "%", 2),
+            show(*avg_response_ms, "ms", 1),
+            show(*p95_response_ms, "ms", 1)
         );
     }
-    Ok(())
+    text
 }
 
 /// One incident as `incidents --json` prints it.
@@ -112,39 +120,39 @@ pub(super) fn incidents(places: &Places, days: u32, json: bool) -> Result<(), Fa
     let incidents =
         open(places)?.incidents_since(now - i64::from(days) * DAY_MS).map_err(unreadable)?;
     if json {
-        let rows: Vec<_> = incidents
-            .iter()
-            .map(|incident| IncidentRow {
-                id: incident.id,
-                service: incident.service.to_string(),
-                started_at: incident.started_at.as_seconds(),
-                detected_at: incident.detected_at.as_seconds(),
-                resolved_at: incident.resolved_at.map(health::Timestamp::as_seconds),
-                duration_min: health::round_to(incident.duration(now) as f64 / 60_000.0, 1),
-                checks_failed: incident.checks_failed,
-                caused_by: incident.caused_by.as_ref().map(ToString::to_string),
-                message: incident.first_failure.message.clone(),
-            })
-            .collect();
-        print_json(&rows);
-        return Ok(());
+        let rows: Vec<_> = incidents.iter().map(|incident| row(incident, now)).collect();
+        return print_json(&rows);
     }
     if incidents.is_empty() {
-        println!("No incidents in the last {days} days.");
+        return print(&format!("No incidents in the last {days} days.\n"));
     }
-    for incident in &incidents {
-        let lasted = humanize(incident.duration(now));
-        let state = if incident.resolved_at.is_some() { "" } else { " so far" };
-        let cause =
-            incident.caused_by.as_ref().map(|c| format!("  caused by {c}")).unwrap_or_default();
-        println!(
-            "{}  {}  {lasted}{state}  {}{cause}",
-            local_date_time(incident.started_at),
-            incident.service,
-            incident.first_failure.message
-        );
+    print(&incidents.iter().map(|incident| line(incident, now)).collect::<String>())
+}
+
+fn row(incident: &Incident, now: Timestamp) -> IncidentRow {
+    IncidentRow {
+        id: incident.id,
+        service: incident.service.to_string(),
+        started_at: incident.started_at.as_seconds(),
+        detected_at: incident.detected_at.as_seconds(),
+        resolved_at: incident.resolved_at.map(Timestamp::as_seconds),
+        duration_min: health::round_to(incident.duration(now) as f64 / 60_000.0, 1),
+        checks_failed: incident.checks_failed,
+        caused_by: incident.caused_by.as_ref().map(ToString::to_string),
+        message: incident.first_failure.message.clone(),
     }
-    Ok(())
+}
+
+fn line(incident: &Incident, now: Timestamp) -> String {
+    let lasted = humanize(incident.duration(now));
+    let state = if incident.resolved_at.is_some() { "" } else { " so far" };
+    let cause = incident.caused_by.as_ref().map(|c| format!("  caused by {c}")).unwrap_or_default();
+    format!(
+        "{}  {}  {lasted}{state}  {}{cause}\n",
+        local_date_time(incident.started_at),
+        incident.service,
+        incident.first_failure.message
+    )
 }
 
 /// The history as it is; that there is none yet is an empty one.
@@ -172,8 +180,4 @@ fn objective(places: &Places, id: &str) -> Objective {
             Objective::new(service.slo_pct)
         })
         .unwrap_or_default()
-}
-
-fn print_json(value: &impl Serialize) {
-    println!("{}", serde_json::to_string(value).unwrap_or_default());
 }

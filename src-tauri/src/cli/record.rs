@@ -4,6 +4,7 @@ use health::Hold;
 use history::{History, Problem};
 
 use crate::failure::Failure;
+use crate::output;
 use crate::places::Places;
 use crate::report::for_each_report;
 use crate::session::recovery_note;
@@ -16,7 +17,7 @@ pub(super) fn run(places: &Places, file: &Path) -> Result<(), Failure> {
     let _lock = places.lock()?;
     let (history, recovered) = History::open(&places.data_dir)?;
     if let Some(recovered) = recovered {
-        eprintln!("{}", recovery_note(&recovered));
+        output::remark(&recovery_note(&recovered));
     }
     let writer = history.writer();
     let hold = Hold::of(health::Tier::Supporting.every(), health::Thresholds::HTTP.timeout);
@@ -35,8 +36,7 @@ pub(super) fn run(places: &Places, file: &Path) -> Result<(), Failure> {
         Ok(true)
     })?;
     history.close().map_err(unwritten)?;
-    println!("Recorded {results} results of {reports} reports.");
-    Ok(())
+    output::print(&format!("Recorded {results} results of {reports} reports.\n"))
 }
 
 fn unwritten(problem: Problem) -> Failure {

@@ -10,6 +10,7 @@ use health::{
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::output::still_read;
 use crate::report::{Report, for_each_report};
 
 /// Thresholds to try on the past.
@@ -69,13 +70,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     for_each_report(&arguments.file, |report| {
         let changes = take(&mut watched, arguments, &report);
         let answer = answer(&watched, &report, &changes);
-        // A closed pipe (`| head`) is the reader's wish.
         let text = serde_json::to_string(&answer).unwrap_or_default();
-        Ok(writeln!(out, "{text}").is_ok())
+        still_read(writeln!(out, "{text}"))
     })?;
-    // As above.
-    let _ = out.flush();
-    Ok(())
+    still_read(out.flush()).map(|_| ())
 }
 
 fn take(

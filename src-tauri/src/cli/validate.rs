@@ -1,3 +1,4 @@
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,6 +7,7 @@ use config::{Environment, LoadError, Problem};
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::output::{print, print_json, remark};
 use crate::places::Places;
 use crate::session::load_failure;
 
@@ -24,9 +26,9 @@ pub(super) fn run(places: &Places, file: Option<PathBuf>, json: bool) -> Result<
         Err(LoadError::Invalid(invalid)) => {
             let problems = invalid.problems();
             if json {
-                print_json(&Validation { valid: false, services: 0, problems, warnings: &[] });
+                print_json(&Validation { valid: false, services: 0, problems, warnings: &[] })?;
             } else {
-                eprintln!("{}", invalid.render(std::io::stderr().is_terminal()));
+                remark(&invalid.render(std::io::stderr().is_terminal()));
             }
             return Ok(ExitCode::from(3));
         }
@@ -45,17 +47,15 @@ pub(super) fn run(places: &Places, file: Option<PathBuf>, json: bool) -> Result<
             services,
             problems: &[],
             warnings: &loaded.warnings,
-        });
+        })?;
     } else {
         let plural = if services == 1 { "" } else { "s" };
-        println!("{} is valid: {services} service{plural}", path.display());
+        let mut text = format!("{} is valid: {services} service{plural}\n", path.display());
         for warning in &loaded.warnings {
-            println!("warning: {}:{warning}", path.display());
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "warning: {}:{warning}", path.display());
         }
+        print(&text)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn print_json(validation: &Validation) {
-    println!("{}", serde_json::to_string(validation).unwrap_or_default());
 }

@@ -1,37 +1,44 @@
 use std::collections::VecDeque;
-use std::fmt::Write as _;
-use std::io::Write as _;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use engine::{ServiceView, Snapshot};
 use health::{Event, Overall, ServiceStatus, Status};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
+use crate::failure::Failure;
 use crate::output;
 
 /// What happened last, below the table.
 const LINES: usize = 8;
 
-/// Draws everything anew whenever something changes, until nobody reads.
+/// Draws everything anew whenever something changes, until there are no more
+/// events, or nobody reads.
+///
+/// # Errors
+/// When it cannot be written.
 pub(super) async fn show(
     mut snapshot: watch::Receiver<Arc<Snapshot>>,
     mut events: broadcast::Receiver<Event>,
-) {
+) -> Result<(), Failure> {
     let mut happened: VecDeque<String> = VecDeque::new();
     loop {
         tokio::select! {
-            changed = snapshot.changed() => if changed.is_err() { return },
-            event = events.recv() => {
-                if let Some(line) = event.ok().and_then(|event| output::text(&event)) {
-                    happened.push_back(line);
+            Ok(()) = snapshot.changed() => {}
+            event = events.recv() => match event {
+                Ok(event) => {
+                    happened.extend(output::text(&event));
                     happened.drain(..happened.len().saturating_sub(LINES));
                 }
+                // The table shows how things are, whatever was missed.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return Ok(()),
             }
         }
         let text = draw(&snapshot.borrow_and_update(), &happened);
-        let mut out = std::io::stdout().lock();
-        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
-            return;
+        if !output::offer(&text)? {
+            return Ok(());
         }
     }
 }

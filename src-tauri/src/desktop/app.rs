@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::demo::Demo;
 use crate::failure::Failure;
@@ -14,6 +14,8 @@ pub(crate) struct App {
     /// shown.
     pub home: Arc<Session>,
     shown: watch::Sender<Shown>,
+    /// The demo starts and ends one at a time.
+    turn: Mutex<()>,
 }
 
 /// The session that tray and window show.
@@ -32,7 +34,7 @@ impl Shown {
 impl App {
     pub fn new(home: Arc<Session>) -> Self {
         let shown = watch::Sender::new(Shown { session: home.clone(), demo: None });
-        Self { home, shown }
+        Self { home, shown, turn: Mutex::default() }
     }
 
     /// What is shown now, and on every change.
@@ -54,6 +56,7 @@ impl App {
     /// # Errors
     /// When it cannot start.
     pub async fn start_demo(&self) -> Result<(), Failure> {
+        let _turn = self.turn.lock().await;
         if self.is_demo() {
             return Ok(());
         }
@@ -65,9 +68,11 @@ impl App {
 
     /// Shows the person's own services again; the demo is gone.
     pub async fn leave_demo(&self) {
+        let _turn = self.turn.lock().await;
         let before = self.shown.send_replace(Shown { session: self.home.clone(), demo: None });
-        if before.is_demo() {
+        if let Some(demo) = before.demo {
             before.session.close().await;
+            demo.discard();
         }
     }
 }

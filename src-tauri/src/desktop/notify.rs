@@ -12,14 +12,19 @@ use health::Event;
 use tauri::{AppHandle, Manager};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
 
 use super::app::App;
 use super::window;
 use crate::session::Session;
-use crate::view::notice::{Notification, Wishes, notification};
+use crate::view::notice::{Key, Notification, Wishes, notification};
 
 /// "Mute 1 h"
 const MUTE: Duration = Duration::from_secs(3600);
+/// How long a notification server may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often an outage that could not be shown is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
 
 /// What a person did with a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,26 +58,83 @@ pub(crate) async fn follow(handle: AppHandle, events: Receiver<Event>) {
 }
 
 async fn follow_session(handle: AppHandle, session: Arc<Session>, mut events: Receiver<Event>) {
-    let mut desktop = os::Desktop::default();
-    loop {
-        let event: Event = match events.recv().await {
-            Ok(event) => event,
-            Err(RecvError::Lagged(missed)) => {
-                tracing::error!(missed, "events went by too fast to be announced");
-                continue;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let show = async {
+        let mut desktop = os::Desktop::default();
+        let mut waiting: Vec<Notification> = Vec::new();
+        loop {
+            tokio::select! {
+                next = told.recv() => match next {
+                    Some(next) => waiting.push(next),
+                    None => return,
+                },
+                () = tokio::time::sleep(TRY_AGAIN), if !waiting.is_empty() => {}
             }
-            Err(RecvError::Closed) => return,
-        };
-        let settings =
-            &handle.state::<App>().home.configured().borrow().config.settings.preferences();
-        let wishes =
-            Wishes { notifications: settings.notifications, recovery: settings.notify_recovery };
-        let Some(notification) = notification(&event, wishes) else { continue };
+            waiting.retain(|notification| is_news(&session, notification));
+            waiting = show_all(&handle, &session, &mut desktop, waiting).await;
+        }
+    };
+    // Apart from showing, which a notification server may make slow.
+    let listen = async {
+        loop {
+            let event = match events.recv().await {
+                Ok(event) => event,
+                Err(RecvError::Lagged(missed)) => {
+                    tracing::error!(missed, "events went by too fast to be announced");
+                    continue;
+                }
+                Err(RecvError::Closed) => return,
+            };
+            let preferences =
+                handle.state::<App>().home.configured().borrow().config.settings.preferences();
+            let wishes = Wishes {
+                notifications: preferences.notifications,
+                recovery: preferences.notify_recovery,
+            };
+            if let Some(notification) = notification(&event, wishes) {
+                // The other half lives as long as this one.
+                let _ = tell.send(notification);
+            }
+        }
+    };
+    tokio::select! {
+        () = show => {}
+        () = listen => {}
+    }
+}
+
+/// An outage is news as long as it lasts; everything else is told once.
+fn is_news(session: &Session, notification: &Notification) -> bool {
+    match (&notification.key, notification.critical) {
+        (Key::Incident(id), true) => {
+            session.engine().snapshot().borrow().incidents.iter().any(|open| open.id == *id)
+        }
+        _ => true,
+    }
+}
+
+/// Shows them in order; returns the outages that could not be shown.
+async fn show_all(
+    handle: &AppHandle,
+    session: &Arc<Session>,
+    desktop: &mut os::Desktop,
+    notifications: Vec<Notification>,
+) -> Vec<Notification> {
+    let mut failed = Vec::new();
+    for notification in notifications {
         let respond = responder(handle.clone(), session.clone(), &notification);
-        if let Err(error) = desktop.show(&notification, respond).await {
-            tracing::error!(error, title = notification.title, "a notification was not shown");
+        let shown = tokio::time::timeout(PATIENCE, desktop.show(&notification, respond)).await;
+        let error = match shown {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => error,
+            Err(_) => "the notification server does not answer".to_owned(),
+        };
+        tracing::error!(error, title = notification.title, "a notification was not shown");
+        if notification.critical {
+            failed.push(notification);
         }
     }
+    failed
 }
 
 fn responder(

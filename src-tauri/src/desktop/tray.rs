@@ -17,48 +17,47 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 const COLLECT: Duration = Duration::from_millis(150);
 
 /// Keeps the tray icon as the shown session has it, as long as the app runs.
-/// Without a tray the window is opened, and the tray looked for again.
-pub(crate) async fn follow(handle: AppHandle) {
+/// Without a tray the window is opened, and the tray looked for again; at login
+/// (`patient`) the panel may still be on its way.
+pub(crate) async fn follow(handle: AppHandle, patient: bool) {
     let mut shown = handle.state::<App>().shown();
     let mut snapshots = shown.borrow_and_update().session.engine().snapshot();
     let mut view = tray(&snapshots.borrow_and_update());
-    let mut windowed = false;
-    let icon = loop {
-        // Native calls wait for the main thread, and that for the session bus,
-        // which this thread may be the one to listen to.
-        match block_in_place(|| build(&handle, &view)) {
-            Ok(icon) => break icon,
-            Err(error) if windowed => {
-                tracing::debug!(%error, "there is still no tray");
-            }
-            Err(error) => {
-                tracing::warn!(%error, "there is no tray, the window is opened instead");
-                on_main(&handle, |handle| window::show(handle, None));
-                windowed = true;
-            }
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
-    };
+    let icon = appear(&handle, &view, patient).await;
     loop {
         tokio::select! {
+            biased;
             changed = shown.changed() => {
                 if changed.is_err() {
                     return;
                 }
                 snapshots = shown.borrow_and_update().session.engine().snapshot();
             }
-            changed = snapshots.changed() => {
-                tokio::time::sleep(COLLECT).await;
-                if changed.is_err() && shown.changed().await.is_err() {
-                    return;
-                }
-            }
+            Ok(()) = snapshots.changed() => tokio::time::sleep(COLLECT).await,
         }
         let next = tray(&snapshots.borrow_and_update());
         if let Err(error) = block_in_place(|| update(&handle, &icon, &view, &next)) {
             tracing::error!(%error, "the tray icon can not be changed");
         }
         view = next;
+    }
+}
+
+async fn appear(handle: &AppHandle, view: &TrayView, patient: bool) -> TrayIcon {
+    let mut tries = 0;
+    loop {
+        // Native calls wait for the main thread, and that for the session bus,
+        // which this thread may be the one to listen to.
+        let error = match block_in_place(|| build(handle, view)) {
+            Ok(icon) => return icon,
+            Err(error) => error,
+        };
+        if tries == u32::from(patient) {
+            tracing::warn!(%error, "there is no tray, the window is opened instead");
+            on_main(handle, |handle| window::show(handle, None));
+        }
+        tries = tries.saturating_add(1);
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 

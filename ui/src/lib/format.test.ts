@@ -92,7 +92,15 @@ it('counts and lists', () => {
 });
 
 it('says how much of a budget is left, also when it is overdrawn', () => {
-  expect([41.9, 0, -135.2, null].map(format.wholePercent)).toEqual(['41 %', '0 %', '−136 %', '–']);
+  expect([41.9, 0, -0.4, -135.2, -896, -30_445, null].map(format.budgetLeft)).toEqual([
+    '41 %',
+    '0 %',
+    'used up',
+    'used up 2.4×',
+    'used up 10×',
+    'used up 305×',
+    '–',
+  ]);
 });
 
 it('takes the middle', () => {

@@ -65,11 +65,13 @@ export function percent(value: number | null): string {
   return value === null ? NONE : `${percentNumber(value)} %`;
 }
 
-/** A share where decimals say nothing: "41 %". */
-export function wholePercent(value: number | null): string {
-  if (value === null) return NONE;
-  const whole = Math.floor(value);
-  return `${whole < 0 ? '−' : ''}${Math.abs(whole)} %`;
+/** "41 %"; an overdrawn budget is "used up 2.4×", as often as it was spent. */
+export function budgetLeft(pct: number | null): string {
+  if (pct === null) return NONE;
+  if (pct >= 0) return `${Math.floor(pct)} %`;
+  const times = (100 - pct) / 100;
+  if (times < 1.05) return 'used up';
+  return `used up ${times < 9.95 ? times.toFixed(1) : Math.round(times)}×`;
 }
 
 const two = (n: number) => String(n).padStart(2, '0');

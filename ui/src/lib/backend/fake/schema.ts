@@ -136,13 +136,8 @@ const duration = { type: 'duration' } as const;
 
 export const schema: FormSchema = {
   identity: [
-    field(
-      'name',
-      'Name',
-      'How it is called in lists and notifications.',
-      { type: 'text' },
-      { required: true },
-    ),
+    field('id', 'Id', 'Its stable name: its history hangs on it.', { type: 'text' }, { required: true }),
+    field('name', 'Name', 'What it is called. The id if empty.', { type: 'text' }),
     field('group', 'Group', 'Services of one group are listed together.', { type: 'text' }),
     field(
       'depends_on',
