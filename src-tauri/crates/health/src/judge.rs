@@ -195,15 +195,15 @@ mod tests {
 
     fn statuses(raw: &str) -> String {
         let mut judge = Judge::new();
-        raw.chars()
-            .enumerate()
-            .map(|(i, c)| {
+        (0..)
+            .zip(raw.chars())
+            .map(|(at, c)| {
                 let status = match c {
                     'h' => Status::Healthy,
                     'd' => Status::Degraded,
                     _ => Status::Unhealthy,
                 };
-                judge.observe(JudgePolicy::default(), &result(i as i64, status));
+                judge.observe(JudgePolicy::default(), &result(at, status));
                 judge
                     .status()
                     .as_str()
@@ -253,10 +253,10 @@ mod tests {
             let mut judge = Judge::new();
             let mut open = false;
             let (mut bad, mut good) = (0, 0);
-            for (at, kind) in raw.into_iter().enumerate() {
+            for (at, kind) in (0..).zip(raw) {
                 let status = [Status::Healthy, Status::Degraded, Status::Unhealthy][usize::from(kind)];
                 if status == Status::Unhealthy { bad += 1; good = 0 } else { good += 1; bad = 0 }
-                let verdict = judge.observe(policy, &result(at as i64, status));
+                let verdict = judge.observe(policy, &result(at, status));
                 prop_assert!(!(verdict.opened && verdict.resolved));
                 prop_assert_eq!(verdict.opened, !open && bad >= fail_after);
                 prop_assert_eq!(verdict.resolved, open && good >= recover_after);
