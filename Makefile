@@ -5,6 +5,9 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 export CARGO_INCREMENTAL ?= 1
 
+# Not among the UI packages: it is needed for installers only.
+TAURI_CLI := 2.12.5
+
 BUILD_PACKAGES := build-essential pkg-config libwebkit2gtk-4.1-dev libdbus-1-dev
 TEST_PACKAGES := xvfb xauth xfce4-panel xdotool x11-utils imagemagick webkit2gtk-driver dbus fonts-inter
 ICON_PACKAGES := librsvg2-bin imagemagick fonts-inter
@@ -63,7 +66,7 @@ bench: build-needs ui/dist/index.html ## Speed and size
 	cargo bench --workspace --benches
 
 package: build-needs ui/dist/index.html ## Installers for this system
-	npx --prefix ui tauri build
+	npx --yes @tauri-apps/cli@$(TAURI_CLI) build
 
 clean: ## Everything that was built
 	cargo clean
