@@ -62,8 +62,8 @@ screenshots: build-needs test-needs ui/dist/index.html ## docs/screenshots, from
 	xvfb-run -a -s '-screen 0 1280x1000x24' dbus-run-session -- \
 		node scripts/screenshots.mjs $(CURDIR)/target/debug/pilotlight docs/screenshots
 
-bench: build-needs ui/dist/index.html ## Speed and size
-	cargo bench --workspace --benches
+bench: build-needs ## Speed and size of a year of history
+	cargo bench -p history --bench year
 
 package: build-needs ui/dist/index.html ## Installers for this system
 	npx --yes @tauri-apps/cli@$(TAURI_CLI) build

@@ -500,6 +500,18 @@ fn a_data_folder_that_can_not_be_used_is_named() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_data_folder_that_can_not_be_made_is_named() {
+    let home = Home::with_config(&tcp_service("a", closed_port()));
+    let output = Command::new(env!("CARGO_BIN_EXE_pilotlight"))
+        .args(["run", "--headless", "--data-dir", "/proc/pilotlight", "--config"])
+        .arg(home.config())
+        .output()
+        .expect("started");
+    assert_refused(&output, "the data folder /proc/pilotlight cannot be used", "--data-dir");
+}
+
+#[test]
 fn two_apps_on_one_data_folder_are_told_apart() {
     let home = Home::with_config(&tcp_service("a", closed_port()));
     let mut first = Running::start(&home);

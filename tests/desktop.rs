@@ -273,3 +273,17 @@ async fn the_demo_says_so_and_is_reached_by_keyboard_alone() {
     window.is_headed("PostgreSQL").await;
     window.says("Response time").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_config_with_mistakes_is_shown_at_once_and_waited_for() {
+    let (desktop, _panel, _notifications) = Desktop::full().await;
+    let server = Server::up();
+    fs::write(desktop.config(), "[[service]]\nid = \"shop\"\ncheck = \"htpp\"\n").expect("written");
+    let mut pilotlight = desktop.start(&["--background"]);
+    let window = desktop.window(&pilotlight).await;
+    window.says("nothing is checked until they are corrected").await;
+    window.says(":3:9: there is no check `htpp`").await;
+    fs::write(desktop.config(), watch(&[("Shop", &server)])).expect("written");
+    window.is_headed("Everything is healthy").await;
+    quit(&desktop, &mut pilotlight).await;
+}

@@ -3,24 +3,25 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use config::{Config, Document, Environment, LoadError, Loaded};
 use engine::{Engine, Past, Plan, Surroundings};
 use health::{Event, Incident, ServiceId};
 use history::{History, Keep, Options, Reader, Recovered};
-use notify::{PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::failure::Failure;
-use crate::places::{Lock, Places, create_private};
+use crate::places::{Lock, Places};
 
-/// Edits come in bursts: a change on disk is looked at when it has been quiet
-/// for this long.
+/// How often the config file is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long writing it may take.
 const QUIET: Duration = Duration::from_millis(200);
 /// How often a config that could not be used is tried again.
-const LOOK_AGAIN: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// The config in force, and what is wrong with the file if it is newer.
 #[derive(Clone)]
@@ -106,6 +107,7 @@ impl Session {
         mistakes: Mistakes,
     ) -> Result<Opened, Failure> {
         let environment = Arc::new(Environment::system());
+        let read = stamp(&places.config);
         let (loaded, problem) = match config::load(&places.config, &environment) {
             Err(LoadError::Invalid(invalid)) if mistakes == Mistakes::Wait => {
                 let nothing = Loaded { config: Config::default(), warnings: vec![], text: None };
@@ -139,13 +141,8 @@ impl Session {
             problem,
             environment,
         });
-        let (reload, changes) = mpsc::unbounded_channel();
-        let watcher = watch_file(&places.config, reload);
-        let follow = follow(places.config.clone(), changes, configured.clone(), engine.clone());
-        let follow = tokio::spawn(async move {
-            follow.await;
-            drop(watcher);
-        });
+        let follow =
+            tokio::spawn(follow(places.config.clone(), read, configured.clone(), engine.clone()));
         let undo = tokio::sync::Mutex::default();
         let places = places.clone();
         let session = Self { places, engine, history, configured, follow, undo, _lock: lock };
@@ -315,19 +312,28 @@ fn enforce(
 /// Puts each change of the file in force; a broken one keeps the last good
 /// config and says what is wrong, and is looked at again: a keychain may have
 /// been unlocked meanwhile.
+///
+/// One look at the file's stamp a second costs less than a watcher, and sees
+/// through links, replaced files and network drives.
 async fn follow(
     path: PathBuf,
-    mut changes: mpsc::UnboundedReceiver<()>,
+    mut seen: Option<Stamp>,
     configured: watch::Sender<Configured>,
     engine: Engine,
 ) {
+    let mut looked = Instant::now();
     loop {
+        tokio::time::sleep(LOOK).await;
         let broken = configured.borrow().problem.is_some();
-        tokio::select! {
-            change = changes.recv() => if change.is_none() { return },
-            () = tokio::time::sleep(LOOK_AGAIN), if broken => {}
+        let now = stamp(&path);
+        if now == seen && !(broken && looked.elapsed() >= LOOK_AGAIN) {
+            continue;
         }
-        while let Ok(Some(())) = tokio::time::timeout(QUIET, changes.recv()).await {}
+        if now != seen {
+            // It may be half-written still.
+            tokio::time::sleep(QUIET).await;
+        }
+        (seen, looked) = (stamp(&path), Instant::now());
         let environment = Arc::new(Environment::system());
         let read = {
             let (path, environment) = (path.clone(), environment.clone());
@@ -362,47 +368,15 @@ fn vanished(before: &Configured, text: Option<&str>) -> bool {
     !before.config.services.is_empty() && text.is_none_or(|text| text.trim().is_empty())
 }
 
-/// Tells of every change in the config file's folder as long as the returned
-/// watcher lives. Editors replace files, so it is the folder that has to be
-/// watched; it is made where it is missing.
-fn watch_file(path: &Path, tell: mpsc::UnboundedSender<()>) -> Option<Box<dyn Watcher + Send>> {
-    let mut folders: Vec<PathBuf> = path.parent().map(Path::to_owned).into_iter().collect();
-    // A link's target is edited where it is.
-    folders.extend(path.canonicalize().ok().and_then(|target| Some(target.parent()?.to_owned())));
-    folders.dedup();
-    // Other files of the folder may change all the time: the history's, say.
-    let names: Vec<_> = [Some(path.to_owned()), path.canonicalize().ok()]
-        .into_iter()
-        .flatten()
-        .filter_map(|path| Some(path.file_name()?.to_owned()))
-        .collect();
-    let on_change = move |event: notify::Result<notify::Event>| {
-        let ours = |event: &notify::Event| {
-            let is_ours =
-                |path: &PathBuf| path.file_name().is_some_and(|n| names.iter().any(|m| m == n));
-            event.need_rescan() || event.paths.iter().any(is_ours)
-        };
-        if event.is_ok_and(|event| !event.kind.is_access() && ours(&event)) {
-            // The session is closing: nobody to tell.
-            let _ = tell.send(());
-        }
-    };
-    let watch = |watcher: &mut dyn Watcher| {
-        folders.iter().try_for_each(|folder| {
-            // Where it can not be made, watching it says why.
-            let _ = create_private(folder);
-            watcher.watch(folder, RecursiveMode::NonRecursive)
-        })
-    };
-    let native = RecommendedWatcher::new(on_change.clone(), notify::Config::default())
-        .and_then(|mut watcher| watch(&mut watcher).map(|()| watcher));
-    let error = match native {
-        Ok(watcher) => return Some(Box::new(watcher)),
-        Err(error) => error,
-    };
-    tracing::warn!(%error, "the config folder is looked at every second instead");
-    let every_second = notify::Config::default().with_poll_interval(Duration::from_secs(1));
-    let mut watcher = PollWatcher::new(on_change, every_second).ok()?;
-    watch(&mut watcher).ok()?;
-    Some(Box::new(watcher))
+/// What shows that a file was written, or replaced: when, how large, which one.
+type Stamp = (Option<SystemTime>, u64, u64);
+
+/// Links are followed; `None` while there is no file.
+fn stamp(path: &Path) -> Option<Stamp> {
+    let metadata = std::fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    let which = std::os::unix::fs::MetadataExt::ino(&metadata);
+    #[cfg(not(unix))]
+    let which = 0;
+    Some((metadata.modified().ok(), metadata.len(), which))
 }

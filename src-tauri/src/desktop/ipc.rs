@@ -139,11 +139,12 @@ fn banners(snapshot: &Snapshot, config_problem: Option<String>, demo: bool) -> V
         )
     });
     let config = config_problem.map(|problem| {
-        banner(
-            BannerKind::Config,
-            "The config file has mistakes, the last good one is in force",
-            problem,
-        )
+        let title = if snapshot.services.is_empty() {
+            "The config file has mistakes: nothing is checked until they are corrected"
+        } else {
+            "The config file has mistakes, the last good one is in force"
+        };
+        banner(BannerKind::Config, title, problem)
     });
     let storage = snapshot.storage_problem.clone().map(|problem| {
         banner(BannerKind::Storage, "Results cannot be stored; checking goes on", problem)
