@@ -381,7 +381,7 @@ fn all_mistakes_are_found_and_unknown_keys_left_alone() {
     let mistakes = check_fields(Kind::Tcp.fields(), values.as_object().expect("a table"));
     let messages: Vec<_> = mistakes.iter().map(|m| m.message.as_str()).collect();
     assert_eq!(messages, ["`host` is missing", "port 0 is out of range"]);
-    assert_eq!(mistakes[0].path, []);
+    assert_eq!(mistakes[0].path, [Step::Key("host".to_owned())]);
     assert_eq!(mistakes[1].path, [Step::Key("port".to_owned())]);
     assert_eq!(mistakes[1].help, "use a number from 1 to 65535");
 }
