@@ -31,7 +31,6 @@ run: build-needs ui/dist/index.html ## Build and start Pilotlight; without a dis
 
 test: build-needs test-needs lint ui/dist/index.html ## Everything a change has to pass
 	npm --prefix ui test
-	cargo build
 	cargo test --workspace
 
 lint: build-needs ui/dist/index.html ## Formatting and lints, warnings are errors
