@@ -116,10 +116,14 @@ impl Session {
             loaded => (loaded.map_err(load_failure)?, None),
         };
         let lock = places.lock()?;
-        let keep = Keep {
-            raw: loaded.config.settings.keep_raw,
-            quarters: loaded.config.settings.keep_hours,
-            days: loaded.config.settings.keep_days,
+        let keep = match problem {
+            None => Keep {
+                raw: loaded.config.settings.keep_raw,
+                quarters: loaded.config.settings.keep_hours,
+                days: loaded.config.settings.keep_days,
+            },
+            // What the person wants kept is not known.
+            Some(_) => Keep::FOREVER,
         };
         let (history, recovered) =
             History::open_with(&places.data_dir, Options { keep, ..Options::default() })?;
