@@ -73,7 +73,7 @@ fn feed(writer: &history::Writer, case: &Case) {
 
 #[test]
 fn sla() {
-    with_each_case(include_str!("vectors/sla.json"), |case, left, reader| {
+    with_each_case(include_str!("../../health/tests/vectors/sla.json"), |case, left, reader| {
         let objective = Objective::default();
         let found = reader.uptime(&api(), case.days, &Zone::utc(), NOON, objective);
         let found = serde_json::to_value(found.expect("an answer")).expect("JSON");
@@ -89,7 +89,7 @@ fn sla() {
 
 #[test]
 fn daily() {
-    with_each_case(include_str!("vectors/daily.json"), |case, left, reader| {
+    with_each_case(include_str!("../../health/tests/vectors/daily.json"), |case, left, reader| {
         let found = reader.daily(&api(), case.days, &Zone::utc(), NOON).expect("an answer");
         let expected = case.expect.as_array().expect("rows");
         assert_eq!(found.len(), expected.len());
