@@ -184,13 +184,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn result(at: i64, status: Status) -> CheckResult {
-        CheckResult {
-            at: Timestamp(at),
-            status,
-            response_time_ms: Some(1.0),
-            message: String::new(),
-            metadata: crate::Metadata::new(),
-        }
+        CheckResult::new(Timestamp(at), status, Some(1.0), "")
     }
 
     fn statuses(raw: &str) -> String {

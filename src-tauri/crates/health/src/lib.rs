@@ -3,6 +3,7 @@
 //! Pure: no clock, no I/O, no async. Time comes in with each result, so an
 //! hour of outages is judged in microseconds and every rule is testable.
 
+mod detail;
 mod event;
 mod flap;
 mod fleet;
@@ -19,6 +20,7 @@ mod time;
 mod uptime;
 mod words;
 
+pub use detail::{Certificate, Evidence, Measurement, Phases};
 pub use event::{Event, Notice, NoticeKind};
 pub use flap::{FlapDetector, Flapping};
 pub use fleet::{Fleet, Member, Pause, Saved, ServiceState};
@@ -26,7 +28,7 @@ pub use graph::{DependencyGraph, Link, UnknownDependency};
 pub use id::{InvalidId, ServiceId};
 pub use incident::{Incident, IncidentChange, IncidentDetector, IncidentId};
 pub use judge::{Judge, JudgePolicy, Verdict};
-pub use result::{CheckResult, Metadata, Observation};
+pub use result::{CheckResult, Metadata, Observation, Outcome};
 pub use sketch::{InvalidSketch, LatencySketch};
 pub use status::{Overall, ServiceStatus, Status};
 pub use summary::Summary;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use health::{
-    CheckResult, Event, Fleet, JudgePolicy, Member, Metadata, Notice, Overall, Pause, ServiceId,
+    CheckResult, Event, Fleet, JudgePolicy, Member, Notice, Overall, Pause, ServiceId,
     ServiceStatus, Status, Timestamp,
 };
 use proptest::prelude::*;
@@ -30,13 +30,8 @@ fn fleet(members: Vec<Member>) -> Fleet {
 }
 
 fn result(at: i64, status: Status) -> CheckResult {
-    CheckResult {
-        at: Timestamp(at),
-        status,
-        response_time_ms: Some(1.0),
-        message: if status == Status::Unhealthy { "refused".into() } else { "ok".into() },
-        metadata: Metadata::new(),
-    }
+    let message = if status == Status::Unhealthy { "refused" } else { "ok" };
+    CheckResult::new(Timestamp(at), status, Some(1.0), message)
 }
 
 /// Feeds one result per second and service, in the order given.

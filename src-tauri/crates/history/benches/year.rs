@@ -46,13 +46,12 @@ fn result(at: Timestamp, noise: i64) -> CheckResult {
     let metadata: Metadata = [("address", "93.184.216.34"), ("status_code", "200")]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();
-    CheckResult {
-        at,
-        status: if failed { Status::Unhealthy } else { Status::Healthy },
-        response_time_ms: (!failed).then_some(ms),
-        message: if failed { "connection refused" } else { "200 OK" }.to_owned(),
-        metadata,
-    }
+    let (status, message) = if failed {
+        (Status::Unhealthy, "connection refused")
+    } else {
+        (Status::Healthy, "200 OK")
+    };
+    CheckResult { metadata, ..CheckResult::new(at, status, (!failed).then_some(ms), message) }
 }
 
 fn open(folder: &Path, keep: Keep) -> Result<History, Box<dyn Error>> {

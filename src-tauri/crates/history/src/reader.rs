@@ -393,13 +393,9 @@ fn read_result(row: &Row) -> rusqlite::Result<CheckResult> {
         ValueRef::Null => health::Metadata::new(),
         _ => read_json(row, 4)?,
     };
-    Ok(CheckResult {
-        at: Timestamp(row.get(0)?),
-        status: status_of(row.get(1)?),
-        response_time_ms: read_ms(row, 2)?,
-        message: row.get::<_, Option<String>>(3)?.unwrap_or_default(),
-        metadata,
-    })
+    let (at, status) = (Timestamp(row.get(0)?), status_of(row.get(1)?));
+    let message = row.get::<_, Option<String>>(3)?.unwrap_or_default();
+    Ok(CheckResult { metadata, ..CheckResult::new(at, status, read_ms(row, 2)?, message) })
 }
 
 fn read_incident(row: &Row) -> rusqlite::Result<Incident> {

@@ -421,7 +421,7 @@ mod tests {
     use std::path::Path;
     use std::sync::mpsc::{Receiver, channel};
 
-    use health::{Metadata, Status};
+    use health::Status;
 
     use super::*;
     use crate::open::open_writable;
@@ -439,13 +439,8 @@ mod tests {
     }
 
     fn record(writer: &Writer, n: i64) {
-        let result = CheckResult {
-            at: Timestamp(n),
-            status: Status::Healthy,
-            response_time_ms: Some(1.0),
-            message: format!("{n:0>2000}"),
-            metadata: Metadata::new(),
-        };
+        let message = format!("{n:0>2000}");
+        let result = CheckResult::new(Timestamp(n), Status::Healthy, Some(1.0), message);
         writer.record(service(), result, Hold::from_ms(10));
     }
 
@@ -496,13 +491,7 @@ mod tests {
         queue.push(Entry::State { key: "kept".to_owned(), json: "1".to_owned() });
         let result = |n| Entry::Result {
             service: service(),
-            result: CheckResult {
-                at: Timestamp(n),
-                status: Status::Healthy,
-                response_time_ms: None,
-                message: String::new(),
-                metadata: Metadata::new(),
-            },
+            result: CheckResult::new(Timestamp(n), Status::Healthy, None, ""),
             hold: Hold::from_ms(0),
         };
         for n in 0..100_010 {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use health::{CheckResult, Hold, Incident, Metadata, ServiceId, Status, Timestamp};
+use health::{CheckResult, Hold, Incident, ServiceId, Status, Timestamp};
 use history::{History, Keep, Options, Reader, Writer, Zone};
 
 pub const MINUTE: i64 = 60_000;
@@ -28,13 +28,7 @@ pub fn result(at: Timestamp, status: Status, ms: impl Into<Option<f64>>) -> Chec
         Status::Degraded => "200 OK, but slow",
         Status::Unhealthy => "connection refused",
     };
-    CheckResult {
-        at,
-        status,
-        response_time_ms: ms.into(),
-        message: message.to_owned(),
-        metadata: Metadata::new(),
-    }
+    CheckResult::new(at, status, ms.into(), message)
 }
 
 pub fn hold() -> Hold {
