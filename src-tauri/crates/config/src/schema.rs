@@ -35,36 +35,18 @@ const TIER_NAMES: [&str; Tier::ALL.len()] = {
     names
 };
 
-const fn optional(
-    key: &'static str,
-    label: &'static str,
-    help: &'static str,
-    value: FieldType,
-) -> Field {
-    Field { key, label, help, required: false, default: "", value }
-}
-
 /// What a service of any kind is.
 pub const IDENTITY: &[Field] = &[
-    Field {
-        key: "id",
-        label: "Id",
-        help: "Its stable name, of lower-case letters, digits and dashes: its history hangs on it.",
-        required: true,
-        default: "",
-        value: FieldType::Text,
-    },
-    optional("name", "Name", "What it is called. The id if empty.", FieldType::Text),
-    optional("group", "Group", "What it is listed under.", FieldType::Text),
-    Field {
-        key: "check",
-        label: "Check",
-        help: "How it is checked.",
-        required: true,
-        default: "",
-        value: FieldType::Choice { of: &KIND_NAMES },
-    },
-    optional(
+    Field::required(
+        "id",
+        "Id",
+        "Its stable name, of lower-case letters, digits and dashes: its history hangs on it.",
+        FieldType::Text,
+    ),
+    Field::optional("name", "Name", "What it is called. The id if empty.", FieldType::Text),
+    Field::optional("group", "Group", "What it is listed under.", FieldType::Text),
+    Field::required("check", "Check", "How it is checked.", FieldType::Choice { of: &KIND_NAMES }),
+    Field::optional(
         "depends_on",
         "Depends on",
         "What it needs to work: an outage there explains one here.",
@@ -74,64 +56,55 @@ pub const IDENTITY: &[Field] = &[
 
 /// When a service of any kind is checked, and how its results are judged.
 pub const TIMING: &[Field] = &[
-    optional(
+    Field::optional(
         "preset",
         "Preset",
         "Thresholds that fit a class of services.",
         FieldType::Choice { of: &PRESET_NAMES },
     ),
-    Field {
-        default: "supporting",
-        ..optional(
-            "tier",
-            "Tier",
-            "How often it is checked.",
-            FieldType::Choice { of: &TIER_NAMES },
-        )
-    },
-    optional("every", "Check every", "Overrides the tier.", FieldType::Duration),
-    optional(
+    Field::optional(
+        "tier",
+        "Tier",
+        "How often it is checked.",
+        FieldType::Choice { of: &TIER_NAMES },
+    )
+    .or("supporting"),
+    Field::optional("every", "Check every", "Overrides the tier.", FieldType::Duration),
+    Field::optional(
         "retry_every",
         "Confirm every",
         "From the first failure until it is judged. 5 s, or the time between checks, if empty.",
         FieldType::Duration,
     ),
-    optional("timeout", "Timeout", "No answer by then is a failure.", FieldType::Duration),
-    optional(
+    Field::optional("timeout", "Timeout", "No answer by then is a failure.", FieldType::Duration),
+    Field::optional(
         "degraded_above",
         "Degraded above",
         "Slower answers are degraded.",
         FieldType::Duration,
     ),
-    optional(
+    Field::optional(
         "unhealthy_above",
         "Unhealthy above",
         "Slower answers are failures.",
         FieldType::Duration,
     ),
-    Field { default: "3", ..optional("fail_after", "Down after", "Failures in a row.", IN_A_ROW) },
-    Field {
-        default: "2",
-        ..optional("recover_after", "Up after", "Successes in a row.", IN_A_ROW)
-    },
-    Field {
-        default: "3",
-        ..optional(
-            "stable_count",
-            "Stable after",
-            "Equal results in a row that change healthy to degraded and back.",
-            IN_A_ROW,
-        )
-    },
-    Field {
-        default: "99.9",
-        ..optional(
-            SLO,
-            "Availability target",
-            "The share of time promised, in percent.",
-            FieldType::Text,
-        )
-    },
+    Field::optional("fail_after", "Down after", "Failures in a row.", IN_A_ROW).or("3"),
+    Field::optional("recover_after", "Up after", "Successes in a row.", IN_A_ROW).or("2"),
+    Field::optional(
+        "stable_count",
+        "Stable after",
+        "Equal results in a row that change healthy to degraded and back.",
+        IN_A_ROW,
+    )
+    .or("3"),
+    Field::optional(
+        SLO,
+        "Availability target",
+        "The share of time promised, in percent.",
+        FieldType::Text,
+    )
+    .or("99.9"),
 ];
 
 /// The one key that is a number with decimals; as text in the form.

@@ -124,7 +124,7 @@ const fn setting(
     default: &'static str,
     value: FieldType,
 ) -> Field {
-    Field { key, label, help, required: false, default, value }
+    Field::optional(key, label, help, value).or(default)
 }
 
 /// Failures, successes or equal results in a row.

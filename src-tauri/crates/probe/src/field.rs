@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::json;
 pub(crate) use parse::{
-    Parsed, StatusRange, boolean, each, header_map, host_name, line, mistake, regex, status_ranges,
-    text, url, whole,
+    Parsed, StatusRange, boolean, each, file, header_map, host_name, line, mistake, regex,
+    status_ranges, text, url, whole,
 };
 
 type Parse<'v, T> = fn(&'v Value) -> Parsed<T>;
@@ -28,8 +28,72 @@ pub struct Field {
     pub required: bool,
     /// What holds when the key is absent, as text; empty if nothing does.
     pub default: &'static str,
+    /// What a number counts: "days", "%"; empty where it goes without saying.
+    pub unit: &'static str,
+    /// Where in the form it stands.
+    pub section: Section,
     /// What it may hold.
     pub value: FieldType,
+}
+
+/// A part of a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ts_rs::TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export_to = "bindings.ts")]
+pub enum Section {
+    /// What is checked.
+    Target,
+    /// Who asks.
+    Login,
+    /// What is asked.
+    Request,
+    /// What the answer must be.
+    Expect,
+    /// How the connection is encrypted, and what is trusted.
+    Tls,
+    /// What few need.
+    Advanced,
+}
+
+impl Field {
+    /// A key that may be left out.
+    pub const fn optional(
+        key: &'static str,
+        label: &'static str,
+        help: &'static str,
+        value: FieldType,
+    ) -> Self {
+        let (required, default, unit, section) = (false, "", "", Section::Target);
+        Self { key, label, help, required, default, unit, section, value }
+    }
+
+    /// A key that a service needs.
+    pub const fn required(
+        key: &'static str,
+        label: &'static str,
+        help: &'static str,
+        value: FieldType,
+    ) -> Self {
+        Self { required: true, ..Self::optional(key, label, help, value) }
+    }
+
+    /// With what holds when it is absent.
+    #[must_use]
+    pub const fn or(self, default: &'static str) -> Self {
+        Self { default, ..self }
+    }
+
+    /// With what it counts.
+    #[must_use]
+    pub const fn of(self, unit: &'static str) -> Self {
+        Self { unit, ..self }
+    }
+
+    /// In another section than the target's.
+    #[must_use]
+    pub const fn within(self, section: Section) -> Self {
+        Self { section, ..self }
+    }
 }
 
 /// How a key is edited and what it may hold.
@@ -68,6 +132,23 @@ pub enum FieldType {
         /// The words.
         of: &'static [&'static str],
     },
+    /// A number with or without decimals.
+    Number {
+        /// The smallest allowed.
+        min: f64,
+        /// The greatest allowed.
+        max: f64,
+    },
+    /// A password or a token: shown to nobody.
+    Secret,
+    /// A secret that others are told, so that they can report in.
+    Token,
+    /// The path of a file or folder on this machine.
+    File,
+    /// Texts in their order: a program and its arguments, values expected.
+    List,
+    /// `{ NAME = "value" }`, for the environment of a program.
+    Variables,
     /// HTTP statuses and ranges: `["200-299", 301]`.
     StatusList,
     /// `{ "X-Key" = "value" }`.
@@ -114,7 +195,7 @@ impl Field {
     /// Every mistake in the value of this key.
     pub fn check(&self, value: &Value) -> Vec<FieldError> {
         let mistakes = match self.value {
-            FieldType::Text => parse::line(value).err(),
+            FieldType::Text | FieldType::Secret => parse::line(value).err(),
             FieldType::Multiline => parse::text(value).err(),
             FieldType::Url { schemes } => parse::url(value, schemes).err(),
             FieldType::Host => parse::host_name(value).err(),
@@ -123,6 +204,11 @@ impl Field {
             FieldType::Duration => parse::duration(value).err(),
             FieldType::Regex => parse::regex(value).err(),
             FieldType::Choice { of } => parse::choice(value, of).err(),
+            FieldType::Number { min, max } => parse::number_within(value, self.key, min, max).err(),
+            FieldType::Token => parse::token(value).err(),
+            FieldType::File => parse::file(value).err(),
+            FieldType::List => parse::list(value).err(),
+            FieldType::Variables => parse::variables(value).err(),
             FieldType::StatusList => parse::status_ranges(value).err(),
             FieldType::Headers => parse::header_map(value).err(),
             FieldType::JsonAssertions { operators } => json::assertions(value, operators).err(),

@@ -1,35 +1,33 @@
 //! `check = "http"`: an HTTP request gets the expected response.
 
 mod client;
+mod evidence;
 mod expect;
 mod failure;
 #[cfg(test)]
 mod tests;
-mod tls;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use health::{Observation, Thresholds};
+use health::Thresholds;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Client, Method, Response, StatusCode};
-use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 use url::Url;
 
-use self::client::Hop;
 use self::expect::{Body, Expectations};
-use crate::Probe;
+use crate::failure::Failure;
 use crate::field::{
-    Field, FieldError, FieldType, Form, Parsed, StatusRange, Step, Values, boolean, header_map,
-    line, mistake, regex, status_ranges, text, url, whole,
+    Field, FieldError, FieldType, Form, Parsed, Section, StatusRange, Step, Values, boolean,
+    header_map, line, mistake, regex, status_ranges, text, url, whole,
 };
-use crate::json;
+use crate::net::Family;
 use crate::text::clean;
-use crate::trace::{Failure, Phase, Trace};
+use crate::tls::Tls;
+use crate::trace::{Phase, Trace};
+use crate::{Checking, Context, Probe, json, net, tls};
 
 pub(crate) const LABEL: &str = "HTTP";
 pub(crate) const HELP: &str = "Sends a request and looks at status, text or JSON of the response.";
@@ -40,103 +38,90 @@ const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPT
 const MAX_REDIRECTS: u32 = 5;
 
 pub(crate) const FIELDS: &[Field] = &[
-    Field {
-        key: "url",
-        label: "URL",
-        help: "The address to ask, in full.",
-        required: true,
-        default: "",
-        value: FieldType::Url { schemes: SCHEMES },
-    },
-    Field {
-        key: "method",
-        label: "Method",
-        help: "What to do there.",
-        required: false,
-        default: "GET",
-        value: FieldType::Choice { of: METHODS },
-    },
-    Field {
-        key: "headers",
-        label: "Headers",
-        help: "Sent along, but never to another origin that a redirect leads to.",
-        required: false,
-        default: "",
-        value: FieldType::Headers,
-    },
-    Field {
-        key: "body",
-        label: "Body",
-        help: "Sent along as it is; give its Content-Type in the headers.",
-        required: false,
-        default: "",
-        value: FieldType::Multiline,
-    },
-    Field {
-        key: "expect_status",
-        label: "Expected status",
-        help: "Statuses and ranges that are fine. A redirect listed here is not followed.",
-        required: false,
-        default: "200-299",
-        value: FieldType::StatusList,
-    },
-    Field {
-        key: "expect_text",
-        label: "Expected text",
-        help: "Text that the first 1 MiB of the response contains.",
-        required: false,
-        default: "",
-        value: FieldType::Text,
-    },
-    Field {
-        key: "expect_regex",
-        label: "Expected pattern",
-        help: "Regular expression that the first 1 MiB of the response matches.",
-        required: false,
-        default: "",
-        value: FieldType::Regex,
-    },
-    Field {
-        key: "expect_json",
-        label: "Expected JSON",
-        help: "What the response, as JSON of up to 1 MiB, says under JSON paths.",
-        required: false,
-        default: "",
-        value: FieldType::JsonAssertions { operators: json::OPERATORS },
-    },
-    Field {
-        key: "max_redirects",
-        label: "Redirects",
-        help: "How many redirects are followed; with 0 the redirect itself is the response.",
-        required: false,
-        default: "5",
-        value: FieldType::Integer { min: 0, max: 20 },
-    },
-    Field {
-        key: "verify_tls",
-        label: "Verify certificate",
-        help: "Whether the certificate must be valid for the host and trusted by this machine.",
-        required: false,
-        default: "true",
-        value: FieldType::Boolean,
-    },
-    Field {
-        key: "reuse_connection",
-        label: "Reuse connection",
-        help: "Keeps the connection for the next check, which then does not notice when new \
-               connections fail. Reads every response up to 1 MiB.",
-        required: false,
-        default: "false",
-        value: FieldType::Boolean,
-    },
+    Field::required(
+        "url",
+        "URL",
+        "The address to ask, in full.",
+        FieldType::Url { schemes: SCHEMES },
+    ),
+    Field::optional("method", "Method", "What to do there.", FieldType::Choice { of: METHODS })
+        .or("GET")
+        .within(Section::Request),
+    Field::optional(
+        "headers",
+        "Headers",
+        "Sent along, but never to another origin that a redirect leads to.",
+        FieldType::Headers,
+    )
+    .within(Section::Request),
+    Field::optional(
+        "body",
+        "Body",
+        "Sent along as it is; give its Content-Type in the headers.",
+        FieldType::Multiline,
+    )
+    .within(Section::Request),
+    Field::optional(
+        "max_redirects",
+        "Redirects",
+        "How many redirects are followed; with 0 the redirect itself is the response.",
+        FieldType::Integer { min: 0, max: 20 },
+    )
+    .or("5")
+    .within(Section::Request),
+    Field::optional(
+        "expect_status",
+        "Expected status",
+        "Statuses and ranges that are fine. A redirect listed here is not followed.",
+        FieldType::StatusList,
+    )
+    .or("200-299")
+    .within(Section::Expect),
+    Field::optional(
+        "expect_text",
+        "Expected text",
+        "Text that the first 1 MiB of the response contains.",
+        FieldType::Text,
+    )
+    .within(Section::Expect),
+    Field::optional(
+        "expect_regex",
+        "Expected pattern",
+        "Regular expression that the first 1 MiB of the response matches.",
+        FieldType::Regex,
+    )
+    .within(Section::Expect),
+    Field::optional(
+        "expect_json",
+        "Expected JSON",
+        "What the response, as JSON of up to 1 MiB, says under JSON paths.",
+        FieldType::JsonAssertions { operators: json::OPERATORS },
+    )
+    .within(Section::Expect),
+    tls::VERIFY,
+    tls::CA_FILE,
+    tls::CERT_FILE,
+    tls::KEY_FILE,
+    tls::WARN_DAYS,
+    net::FAMILY,
+    Field::optional(
+        "reuse_connection",
+        "Reuse connection",
+        "Keeps the connection for the next check, which then does not notice when new \
+         connections fail. Reads every response up to 1 MiB.",
+        FieldType::Boolean,
+    )
+    .or("false")
+    .within(Section::Advanced),
 ];
 
 pub(crate) fn probe(values: &Values) -> Result<Box<dyn Probe>, Vec<FieldError>> {
-    Ok(Box::new(HttpProbe::new(values, &[])?))
+    Ok(Box::new(HttpProbe::new(values)?))
 }
 
 struct HttpProbe {
     client: Client,
+    tls: Tls,
     request: Request,
     host: String,
     expectations: Arc<Expectations>,
@@ -154,8 +139,7 @@ struct Request {
 }
 
 impl HttpProbe {
-    /// `extra_roots` are trusted beside those of the system.
-    fn new(values: &Values, extra_roots: &[CertificateDer<'static>]) -> Parsed<Self> {
+    fn new(values: &Values) -> Parsed<Self> {
         let form = Form::new(FIELDS, values)?;
         let request = Request::new(&form)?;
         let expectations = Expectations {
@@ -171,16 +155,18 @@ impl HttpProbe {
             })?;
         }
         let reuse_connection = form.or("reuse_connection", false, boolean)?;
-        let host = bare_host(&request.url);
+        let host = request.host();
+        let tls = Tls::read(&form)?.offering(&[b"h2", b"http/1.1"]);
         let client = client::build(&client::Options {
             host: &host,
             reuse_connection,
-            verify_tls: form.or("verify_tls", true, boolean)?,
-            extra_roots,
+            tls: &tls,
+            family: Family::read(&form)?,
         })
         .map_err(|error| vec![mistake(format!("cannot set up HTTP: {error}"), "")])?;
         Ok(Self {
             client,
+            tls,
             host,
             reads_body: reuse_connection || expectations.without_body().is_err(),
             max_redirects: form.or("max_redirects", MAX_REDIRECTS, whole)?,
@@ -190,17 +176,23 @@ impl HttpProbe {
     }
 
     async fn request(&self, trace: &Arc<Trace>) -> Result<String, Failure> {
-        let (mut response, hop) = self.follow(trace).await?;
+        let mut response = self.follow(trace).await?;
         let status = response.status();
         trace.note("http_status", status.as_u16());
         trace.note("http_version", format_args!("{:?}", response.version()));
         if let Some(content_type) = response.headers().get(CONTENT_TYPE) {
             trace.note("content_type", String::from_utf8_lossy(content_type.as_bytes()));
         }
-        self.expectations.judge_status(status).map_err(Failure::Unexpected)?;
+        trace.saw_headers(evidence::headers(response.headers()));
+        self.tls.look_at_expiry(trace);
+        if let Err(unexpected) = self.expectations.judge_status(status) {
+            evidence::keep_body(&mut response, trace).await;
+            return Err(Failure::Unexpected(unexpected));
+        }
         if self.reads_body {
-            let body = read_body(&mut response, &hop).await?;
+            let body = read_body(&mut response, trace).await?;
             trace.note("body_bytes", body.bytes.len());
+            trace.saw_body(&body.bytes);
             self.judge_body(body).await.map_err(Failure::Unexpected)?;
         }
         Ok(expect::status_line(status))
@@ -211,12 +203,11 @@ impl HttpProbe {
     /// 1. A status that is expected is the answer, redirect or not.
     /// 2. With `max_redirects = 0`, or without a `Location`, so is any other.
     /// 3. Else the redirect is followed, up to `max_redirects` times.
-    async fn follow(&self, trace: &Arc<Trace>) -> Result<(Response, Arc<Hop>), Failure> {
+    async fn follow(&self, trace: &Trace) -> Result<Response, Failure> {
         let mut request = self.request.clone();
         let mut followed = 0;
         loop {
-            let hop = Arc::new(Hop::new(trace.clone(), &request.url));
-            let response = client::send(&self.client, &request, &hop).await?;
+            let response = client::send(&self.client, &request, trace).await?;
             let status = response.status();
             let location = redirect_location(&response);
             let Some(location) = location.filter(|_| {
@@ -226,7 +217,7 @@ impl HttpProbe {
                     trace.note("redirected_to", without_secrets(&request.url));
                     trace.note("redirects", followed);
                 }
-                return Ok((response, hop));
+                return Ok(response);
             };
             if followed == self.max_redirects {
                 let limit = self.max_redirects;
@@ -248,11 +239,11 @@ impl HttpProbe {
 }
 
 impl Probe for HttpProbe {
-    fn check(&self, timeout: Duration) -> Pin<Box<dyn Future<Output = Observation> + Send + '_>> {
-        Box::pin(async move {
-            let trace = Arc::new(Trace::new(self.target()));
-            trace.observe(timeout, self.request(&trace)).await
-        })
+    fn check<'a>(&'a self, timeout: Duration, _: &'a Context) -> Checking<'a> {
+        let port = self.request.port();
+        Box::pin(Trace::observe(&self.host, port, timeout, move |trace| async move {
+            self.request(&trace).await
+        }))
     }
 
     fn target(&self) -> String {
@@ -273,6 +264,16 @@ impl Request {
             headers: form.or("headers", HeaderMap::new(), header_map)?,
             body: form.optional("body", text)?.map(str::to_owned),
         })
+    }
+
+    /// The host without the brackets of an IPv6 address.
+    fn host(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        host.trim_start_matches('[').trim_end_matches(']').to_owned()
+    }
+
+    fn port(&self) -> u16 {
+        self.url.port_or_known_default().unwrap_or_default()
     }
 
     /// The request that a redirect with `status` to `location` asks for.
@@ -336,23 +337,17 @@ fn set_credentials(url: &mut Url, user: &str, password: Option<&str>) {
     let _ = url.set_password(password);
 }
 
-async fn read_body(response: &mut Response, hop: &Hop) -> Result<Body, Failure> {
-    hop.trace.enter(Phase::Reading);
+async fn read_body(response: &mut Response, trace: &Trace) -> Result<Body, Failure> {
+    trace.enter(Phase::Receiving);
     let mut body = Body::default();
     while !body.is_full() {
         match response.chunk().await {
             Ok(Some(chunk)) => body.push(&chunk),
             Ok(None) => break,
-            Err(error) => return Err(Failure::NoAnswer(failure::describe(&error, hop))),
+            Err(error) => return Err(failure::of(&error, trace)),
         }
     }
     Ok(body)
-}
-
-/// The host without the brackets of an IPv6 address.
-fn bare_host(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    host.trim_start_matches('[').trim_end_matches(']').to_owned()
 }
 
 /// The URL for people and records: credentials and query may be secrets.

@@ -4,29 +4,38 @@
 //! config.toml, makes the form in the settings and documents the kind. Adding
 //! a kind is one file and one line in [`kinds!`].
 
+mod context;
 mod duration;
+mod failure;
 mod field;
 mod http;
 mod json;
 mod net;
+mod server;
+mod stream;
 mod tcp;
 mod text;
+mod tls;
 mod trace;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use health::{Observation, Thresholds};
+use health::{Observation, ServiceId, Thresholds};
 
+pub use context::{Context, Report};
 pub use duration::{InvalidDuration, parse_duration};
-pub use field::{Field, FieldError, FieldType, Step, Values, check_fields};
+pub use field::{Field, FieldError, FieldType, Section, Step, Values, check_fields};
+
+/// A check under way.
+pub type Checking<'a> = Pin<Box<dyn Future<Output = Observation> + Send + 'a>>;
 
 /// A check that is ready to be done, any number of times.
 pub trait Probe: Send + Sync {
     /// Does it once. Never fails: errors and timeouts are observations. Ends
     /// within `timeout`, and then says what it was waiting for.
-    fn check(&self, timeout: Duration) -> Pin<Box<dyn Future<Output = Observation> + Send + '_>>;
+    fn check<'a>(&'a self, timeout: Duration, context: &'a Context) -> Checking<'a>;
 
     /// What is checked, for people: `https://api.example.com/health`,
     /// `db.internal:5432`. Without credentials.
@@ -34,6 +43,16 @@ pub trait Probe: Send + Sync {
 
     /// The host whose load and reachability the check shares with others.
     fn host(&self) -> &str;
+
+    /// The services whose status decides its own.
+    fn members(&self) -> &[ServiceId] {
+        &[]
+    }
+
+    /// The secret under which the service reports in by itself.
+    fn token(&self) -> Option<&str> {
+        None
+    }
 }
 
 macro_rules! kinds {

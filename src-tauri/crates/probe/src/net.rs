@@ -10,8 +10,10 @@ use tokio::net::TcpStream;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep;
 
+use crate::failure::Failure;
+use crate::field::{Field, FieldType, Form, Parsed, Section, text};
 use crate::text::clean;
-use crate::trace::{Failure, Phase, Trace};
+use crate::trace::{Phase, Trace};
 
 /// How long an attempt to connect goes on alone before the next address is
 /// tried beside it (RFC 8305, section 8).
@@ -32,11 +34,74 @@ pub(crate) fn is_loopback(host: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
+/// The host to check; the key of every kind that connects to one.
+pub(crate) const HOST: Field =
+    Field::required("host", "Host", "The name or address of the machine.", FieldType::Host);
+
+/// The port to check, where the protocol has a usual one.
+pub(crate) const fn port(usual: &'static str) -> Field {
+    Field::optional("port", "Port", "The port it listens on.", PORT).or(usual)
+}
+
+/// What a port may be.
+pub(crate) const PORT: FieldType = FieldType::Integer { min: 1, max: 65535 };
+
+/// Which addresses of a host are used.
+pub(crate) const FAMILY: Field = Field::optional(
+    "ip_version",
+    "IP version",
+    "Which addresses of the host are used.",
+    FieldType::Choice { of: &["any", "4", "6"] },
+)
+.or("any")
+.within(Section::Advanced);
+
+/// The addresses of a host that are used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Family {
+    #[default]
+    Any,
+    V4,
+    V6,
+}
+
+impl Family {
+    /// Reads [`FAMILY`].
+    pub(crate) fn read(form: &Form<'_>) -> Parsed<Self> {
+        Ok(match form.or("ip_version", "any", text)? {
+            "4" => Self::V4,
+            "6" => Self::V6,
+            _ => Self::Any,
+        })
+    }
+
+    /// Those of the family, or that there is none.
+    pub(crate) fn choose(
+        self,
+        host: &str,
+        addresses: Vec<IpAddr>,
+    ) -> Result<Vec<IpAddr>, LookupFailure> {
+        let fits = |address: &IpAddr| match self {
+            Self::Any => true,
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+        };
+        let chosen: Vec<_> = addresses.into_iter().filter(fits).collect();
+        if chosen.is_empty() {
+            let version = if self == Self::V6 { "IPv6" } else { "IPv4" };
+            return Err(LookupFailure::NoSuchAddress { host: clean(host), version });
+        }
+        Ok(chosen)
+    }
+}
+
 /// Why a host has no addresses, in plain words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LookupFailure {
     #[error("no such host: {0}")]
     NoSuchHost(String),
+    #[error("{host} has no {version} address")]
+    NoSuchAddress { host: String, version: &'static str },
     #[error("cannot look up {0}: the name server does not answer or fails")]
     NoAnswer(String),
     #[error("cannot look up {host}: {reason}")]
@@ -64,7 +129,7 @@ impl LookupFailure {
 }
 
 /// The addresses of `host` as this machine sees them, best first and families
-/// taking turns, so that a dead IPv6 delays IPv4 by one attempt only.
+/// taking turns, so that a dead IPv6 delays IPv4 by one attempt only. Never none.
 pub(crate) async fn look_up(host: &str) -> Result<Vec<IpAddr>, LookupFailure> {
     if let Ok(address) = host.parse() {
         return Ok(vec![address]);
@@ -91,26 +156,32 @@ fn take_turns(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
 
 /// Connects to `host`, which may have several addresses: the first one to
 /// accept is used.
-pub(crate) async fn connect(trace: &Trace, host: &str, port: u16) -> Result<TcpStream, Failure> {
-    trace.enter(Phase::LookingUp(host.to_owned()));
-    let addresses =
-        look_up(host).await.map_err(|failure| Failure::NoAnswer(failure.to_string()))?;
-    trace.connect_to(&addresses, name_endpoint(&addresses, host, port));
+pub(crate) async fn connect(
+    trace: &Trace,
+    host: &str,
+    port: u16,
+    family: Family,
+) -> Result<TcpStream, Failure> {
+    let addresses = addresses(trace, host, family).await?;
     let targets = addresses.into_iter().map(|ip| SocketAddr::new(ip, port));
-    let stream = first_to_accept(targets)
-        .await
-        .map_err(|error| Failure::NoAnswer(describe_io(&error, &trace.endpoint())))?;
+    let stream = first_to_accept(targets).await.map_err(|error| Failure::io(&error, trace))?;
     trace.connected(stream.peer_addr().ok());
+    // Questions are small, and their time is measured.
+    let _ = stream.set_nodelay(true);
     Ok(stream)
 }
 
-/// `host` and `port` for people: by the address where there is only one, else
-/// by name.
-pub(crate) fn name_endpoint(addresses: &[IpAddr], host: &str, port: u16) -> String {
-    match addresses {
-        [address] => SocketAddr::new(*address, port).to_string(),
-        _ => endpoint(host, port),
-    }
+/// Looks up `host`, and goes on to connecting to it.
+pub(crate) async fn addresses(
+    trace: &Trace,
+    host: &str,
+    family: Family,
+) -> Result<Vec<IpAddr>, Failure> {
+    trace.enter(Phase::LookingUp(host.to_owned()));
+    let found = async { family.choose(host, look_up(host).await?) }.await;
+    let addresses = found.map_err(|failure| Failure::NoAnswer(failure.to_string()))?;
+    trace.connect_to(host, &addresses);
+    Ok(addresses)
 }
 
 async fn first_to_accept(

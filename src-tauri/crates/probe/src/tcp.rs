@@ -1,15 +1,16 @@
 //! `check = "tcp"`: something accepts a connection.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use health::{Observation, Thresholds};
+use health::Thresholds;
 
-use crate::Probe;
-use crate::field::{Field, FieldError, FieldType, Form, Values, host_name, whole};
+use crate::failure::Failure;
+use crate::field::{Field, FieldError, Form, Values};
 use crate::net;
-use crate::trace::{Failure, Trace};
+use crate::server::Server;
+use crate::trace::Trace;
+use crate::{Checking, Context, Probe};
 
 pub(crate) const LABEL: &str = "TCP port";
 pub(crate) const HELP: &str =
@@ -17,62 +18,42 @@ pub(crate) const HELP: &str =
 pub(crate) const THRESHOLDS: Thresholds = Thresholds::OTHER;
 
 pub(crate) const FIELDS: &[Field] = &[
-    Field {
-        key: "host",
-        label: "Host",
-        help: "The name or address of the machine.",
-        required: true,
-        default: "",
-        value: FieldType::Host,
-    },
-    Field {
-        key: "port",
-        label: "Port",
-        help: "The port it listens on.",
-        required: true,
-        default: "",
-        value: FieldType::Integer { min: 1, max: 65535 },
-    },
+    net::HOST,
+    Field::required("port", "Port", "The port it listens on.", net::PORT),
+    net::FAMILY,
 ];
 
 #[derive(Debug)]
 struct TcpProbe {
-    host: String,
-    port: u16,
+    server: Server,
 }
 
 pub(crate) fn probe(values: &Values) -> Result<Box<dyn Probe>, Vec<FieldError>> {
     let form = Form::new(FIELDS, values)?;
-    Ok(Box::new(TcpProbe {
-        host: form.required("host", host_name)?,
-        port: form.required("port", whole)?,
-    }))
+    Ok(Box::new(TcpProbe { server: Server::in_the_clear(&form, 0)? }))
 }
 
 impl TcpProbe {
-    async fn connect(&self, trace: &Trace) -> Result<String, Failure> {
-        let stream = net::connect(trace, &self.host, self.port).await?;
-        let peer = stream
-            .peer_addr()
-            .map_err(|error| Failure::NoAnswer(net::describe_io(&error, &self.target())))?;
+    async fn connect(&self, trace: &Arc<Trace>) -> Result<String, Failure> {
+        let stream = self.server.connect(trace).await?;
+        let peer = stream.peer_addr().map_err(|error| Failure::io(&error, trace))?;
         Ok(format!("connected to {peer}"))
     }
 }
 
 impl Probe for TcpProbe {
-    fn check(&self, timeout: Duration) -> Pin<Box<dyn Future<Output = Observation> + Send + '_>> {
-        Box::pin(async move {
-            let trace = Trace::new(self.target());
-            trace.observe(timeout, self.connect(&trace)).await
-        })
+    fn check<'a>(&'a self, timeout: Duration, _: &'a Context) -> Checking<'a> {
+        Box::pin(
+            self.server.observe(timeout, move |trace| async move { self.connect(&trace).await }),
+        )
     }
 
     fn target(&self) -> String {
-        net::endpoint(&self.host, self.port)
+        self.server.endpoint()
     }
 
     fn host(&self) -> &str {
-        &self.host
+        &self.server.host
     }
 }
 
@@ -80,6 +61,7 @@ impl Probe for TcpProbe {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
+    use health::Outcome;
     use serde_json::json;
     use tokio::net::TcpListener;
 
@@ -101,8 +83,8 @@ mod tests {
     #[tokio::test]
     async fn connects() {
         let (_listener, port) = listener().await;
-        let seen = tcp("127.0.0.1", port).check(TIMEOUT).await;
-        assert_eq!(seen.outcome, Ok(format!("connected to 127.0.0.1:{port}")));
+        let seen = tcp("127.0.0.1", port).check(TIMEOUT, &Context::default()).await;
+        assert_eq!(seen.outcome, Outcome::Healthy(format!("connected to 127.0.0.1:{port}")));
         assert_eq!(seen.address, Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
         assert!(seen.response_time.is_some());
     }
@@ -110,16 +92,19 @@ mod tests {
     #[tokio::test]
     async fn finds_the_family_that_listens() {
         let (_listener, port) = listener().await;
-        let seen = tcp("localhost", port).check(TIMEOUT).await;
-        assert_eq!(seen.outcome, Ok(format!("connected to 127.0.0.1:{port}")));
+        let seen = tcp("localhost", port).check(TIMEOUT, &Context::default()).await;
+        assert_eq!(seen.outcome, Outcome::Healthy(format!("connected to 127.0.0.1:{port}")));
     }
 
     #[tokio::test]
     async fn says_that_the_connection_was_refused() {
         let (listener, port) = listener().await;
         drop(listener);
-        let seen = tcp("127.0.0.1", port).check(TIMEOUT).await;
-        assert_eq!(seen.outcome, Err(format!("connection refused (127.0.0.1:{port})")));
+        let seen = tcp("127.0.0.1", port).check(TIMEOUT, &Context::default()).await;
+        assert_eq!(
+            seen.outcome,
+            Outcome::Unhealthy(format!("connection refused (127.0.0.1:{port})"))
+        );
         assert_eq!(seen.response_time, None);
         assert_eq!(seen.address, Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
     }

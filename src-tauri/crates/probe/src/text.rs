@@ -20,6 +20,26 @@ pub(crate) fn clean(text: &str) -> String {
     cleaned
 }
 
+const MAX_EXCERPT_BYTES: usize = 2048;
+
+/// The first 2 KiB of what a server sent, as text that keeps its lines.
+pub(crate) fn excerpt(bytes: &[u8]) -> String {
+    let cut = bytes.len() > MAX_EXCERPT_BYTES;
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_EXCERPT_BYTES)]);
+    let mut shown = String::new();
+    for c in text.replace("\r\n", "\n").chars() {
+        if is_deceptive(c) && !matches!(c, '\n' | '\t') {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    if cut {
+        shown.push('…');
+    }
+    shown
+}
+
 /// Control characters, and those that reorder or hide the text around them.
 fn is_deceptive(c: char) -> bool {
     c.is_control()
@@ -37,6 +57,13 @@ mod tests {
         assert_eq!(clean(" grün \n"), "grün");
         assert_eq!(clean("a\nb\tc\u{1b}[31m"), "a\\nb\\tc\\u{1b}[31m");
         assert_eq!(clean("safe\u{202e}exe"), "safe\\u{202e}exe");
+    }
+
+    #[test]
+    fn an_excerpt_keeps_lines_and_is_bounded() {
+        assert_eq!(excerpt(b"a\r\n\tb\x1b[31m\xff"), "a\n\tb\\u{1b}[31m\u{fffd}");
+        let long = excerpt(&[b'x'; 100_000]);
+        assert_eq!(long.len(), MAX_EXCERPT_BYTES + '…'.len_utf8());
     }
 
     #[test]

@@ -1,50 +1,52 @@
-//! How far a check has come.
+//! How far a check has come, and where its time went.
 
 use std::fmt;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use health::{Metadata, Observation};
+use health::{Evidence, Measurement, Metadata, Observation, Outcome, Phases};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::failure::Failure;
+use crate::net;
 use crate::text::clean;
+use crate::tls::Chain;
 
-/// What a check is waiting for.
+/// What a check is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// For the addresses of this host.
+    /// Waiting for the addresses of this host.
     LookingUp(String),
-    /// For a connection to this endpoint.
+    /// Waiting for a connection to this endpoint.
     Connecting(String),
-    /// For the end of the TLS handshake.
+    /// Waiting for the end of the TLS handshake.
     Handshake,
-    /// For the first of an answer.
+    /// Handing over what it has to say.
+    Sending,
+    /// Waiting for the first of an answer.
     Waiting,
-    /// For the rest of an answer.
-    Reading,
+    /// Waiting for the rest of an answer.
+    Receiving,
 }
 
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Phase {
+    fn spent(self, phases: &mut Phases) -> &mut Option<f64> {
         match self {
-            Self::LookingUp(host) => write!(f, "looking up {host}"),
-            Self::Connecting(endpoint) => write!(f, "connecting to {endpoint}"),
-            Self::Handshake => f.write_str("in the TLS handshake"),
-            Self::Waiting => f.write_str("waiting for the response"),
-            Self::Reading => f.write_str("reading the response"),
+            Self::LookingUp(_) => &mut phases.dns,
+            Self::Connecting(_) => &mut phases.connect,
+            Self::Handshake => &mut phases.tls,
+            Self::Sending => &mut phases.send,
+            Self::Waiting => &mut phases.wait,
+            Self::Receiving => &mut phases.receive,
         }
     }
-}
 
-/// Why a check failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// There was no answer, or not all of it.
-    NoAnswer(String),
-    /// There was one, but not as expected.
-    Unexpected(String),
+    fn is(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
 }
 
 /// How far one check has come, known even when it is cut off.
@@ -53,29 +55,126 @@ pub(crate) struct Trace(watch::Sender<Progress>);
 
 #[derive(Debug)]
 struct Progress {
-    phase: Phase,
+    phase: Option<Phase>,
+    /// When the phase began; before the first, the check.
+    since: Instant,
+    phases: Phases,
+    /// What the dialogue is about: "logging in".
+    step: Option<&'static str>,
+    host: String,
+    port: u16,
+    /// What is talked to, for people.
     endpoint: String,
+    addresses: Vec<IpAddr>,
     address: Option<IpAddr>,
+    chain: Option<Arc<Chain>>,
+    body: Option<String>,
+    headers: Vec<(String, String)>,
     metadata: Metadata,
+    measurements: Vec<Measurement>,
+    warnings: Vec<String>,
+}
+
+tokio::task_local! {
+    /// The check that the running task does, for hooks of libraries, which are
+    /// shared by all checks.
+    static CURRENT: Arc<Trace>;
+}
+
+/// Does `tell` with the running task's check. A connection that is completed
+/// for a later check has none.
+pub(crate) fn with_current(tell: impl FnOnce(&Trace)) {
+    // Nobody is waiting for what would be told.
+    let _ = CURRENT.try_with(|trace| tell(trace));
 }
 
 impl Trace {
-    /// At the start of a check of `endpoint`.
-    pub(crate) fn new(endpoint: String) -> Self {
+    /// At the start of a check of `port` on `host`.
+    pub(crate) fn new(host: &str, port: u16) -> Self {
         Self(watch::Sender::new(Progress {
-            phase: Phase::Waiting,
-            endpoint,
+            phase: None,
+            since: Instant::now(),
+            phases: Phases::default(),
+            step: None,
+            host: host.to_owned(),
+            port,
+            endpoint: net::endpoint(host, port),
+            addresses: Vec::new(),
             address: None,
+            chain: None,
+            body: None,
+            headers: Vec::new(),
             metadata: Metadata::new(),
+            measurements: Vec::new(),
+            warnings: Vec::new(),
         }))
     }
 
-    pub(crate) fn enter(&self, phase: Phase) {
-        self.0.send_modify(|progress| progress.phase = phase);
+    /// Does `check`, a check of `port` on `host`, and says what it saw, within
+    /// `timeout`.
+    pub(crate) async fn observe<C>(
+        host: &str,
+        port: u16,
+        timeout: Duration,
+        check: impl FnOnce(Arc<Self>) -> C,
+    ) -> Observation
+    where
+        C: Future<Output = Result<String, Failure>>,
+    {
+        let trace = Arc::new(Self::new(host, port));
+        let checking = CURRENT.scope(trace.clone(), check(trace.clone()));
+        let seen = tokio::time::timeout(timeout, checking).await;
+        trace.conclude(seen.unwrap_or_else(|_elapsed| {
+            let waited = format!("timed out after {}, {}", Seconds(timeout), trace.doing());
+            Err(Failure::NoAnswer(if trace.is_connecting() {
+                waited
+            } else {
+                format!("{waited} ({})", trace.endpoint())
+            }))
+        }))
     }
 
-    pub(crate) fn phase(&self) -> Phase {
-        self.0.borrow().phase.clone()
+    fn conclude(&self, seen: Result<String, Failure>) -> Observation {
+        let mut observation = None;
+        self.0.send_modify(|progress| observation = Some(progress.conclude(seen)));
+        // `send_modify` has called it.
+        observation.unwrap_or_else(|| Observation::of(Outcome::Unknown(String::new())))
+    }
+
+    /// Ends the phase under way and begins this one.
+    pub(crate) fn enter(&self, phase: Phase) {
+        if !self.0.borrow().phase.as_ref().is_some_and(|current| *current == phase) {
+            self.0.send_modify(|progress| progress.enter(phase));
+        }
+    }
+
+    /// Whether that is the phase under way, whatever its host.
+    pub(crate) fn is_in(&self, phase: &Phase) -> bool {
+        self.0.borrow().phase.as_ref().is_some_and(|current| current.is(phase))
+    }
+
+    /// Says what the dialogue is about from now on: "logging in".
+    pub(crate) fn step(&self, step: &'static str) {
+        self.0.send_modify(|progress| progress.step = Some(step));
+    }
+
+    /// What is being done, to go on "timed out, …".
+    pub(crate) fn doing(&self) -> String {
+        let progress = self.0.borrow();
+        match (&progress.phase, progress.step) {
+            (Some(Phase::LookingUp(host)), _) => format!("looking up {host}"),
+            (Some(Phase::Connecting(endpoint)), _) => format!("connecting to {endpoint}"),
+            (Some(Phase::Handshake), _) => "in the TLS handshake".to_owned(),
+            (_, Some(step)) => step.to_owned(),
+            (Some(Phase::Sending), None) => "sending the request".to_owned(),
+            (Some(Phase::Receiving), None) => "reading the response".to_owned(),
+            (Some(Phase::Waiting) | None, None) => "waiting for the response".to_owned(),
+        }
+    }
+
+    /// Where `doing` goes without saying: the connection was not there yet.
+    pub(crate) fn is_connecting(&self) -> bool {
+        matches!(self.0.borrow().phase, None | Some(Phase::LookingUp(_) | Phase::Connecting(_)))
     }
 
     /// What the check talks to, for people.
@@ -83,24 +182,38 @@ impl Trace {
         self.0.borrow().endpoint.clone()
     }
 
-    /// Goes on at another endpoint, over a connection that there may be already.
-    pub(crate) fn head_for(&self, endpoint: String) {
+    /// The host that the check talks to, as the config or a redirect names it.
+    pub(crate) fn host(&self) -> String {
+        self.0.borrow().host.clone()
+    }
+
+    /// Goes on at another server, over a connection that there may be already.
+    pub(crate) fn head_for(&self, host: &str, port: u16) {
         self.0.send_modify(|progress| {
-            progress.phase = Phase::Waiting;
-            progress.endpoint = endpoint;
+            progress.endpoint = net::endpoint(host, port);
+            host.clone_into(&mut progress.host);
+            progress.port = port;
             progress.address = None;
+            progress.chain = None;
+            progress.headers.clear();
         });
     }
 
-    /// Connects to any of `addresses`, for people `endpoint`.
-    pub(crate) fn connect_to(&self, addresses: &[IpAddr], endpoint: String) {
+    /// Connects to any of `addresses`, which `name` stands for: the server, or
+    /// a proxy on the way there.
+    pub(crate) fn connect_to(&self, name: &str, addresses: &[IpAddr]) {
         self.0.send_modify(|progress| {
-            progress.phase = Phase::Connecting(endpoint.clone());
-            progress.endpoint = endpoint;
+            progress.endpoint = match addresses {
+                _ if name != progress.host => format!("the proxy {name}"),
+                [address] => SocketAddr::new(*address, progress.port).to_string(),
+                _ => net::endpoint(name, progress.port),
+            };
             progress.address = match addresses {
                 [address] => Some(*address),
                 _ => None,
             };
+            progress.addresses = addresses.to_vec();
+            progress.enter(Phase::Connecting(progress.endpoint.clone()));
         });
     }
 
@@ -111,6 +224,26 @@ impl Trace {
         });
     }
 
+    /// What the server's certificates say.
+    pub(crate) fn certificates(&self) -> Option<Arc<Chain>> {
+        self.0.borrow().chain.clone()
+    }
+
+    pub(crate) fn saw_certificates(&self, chain: Chain) {
+        self.note("certificate_days_left", chain.days_left());
+        self.0.send_modify(|progress| progress.chain = Some(Arc::new(chain)));
+    }
+
+    /// Keeps the beginning of what the server sent, should the check fail.
+    pub(crate) fn saw_body(&self, body: &[u8]) {
+        self.0.send_modify(|progress| progress.body = Some(crate::text::excerpt(body)));
+    }
+
+    /// Keeps the response's headers, should the check fail.
+    pub(crate) fn saw_headers(&self, headers: Vec<(String, String)>) {
+        self.0.send_modify(|progress| progress.headers = headers);
+    }
+
     pub(crate) fn note(&self, key: &str, value: impl fmt::Display) {
         let value = clean(&value.to_string());
         self.0.send_modify(|progress| {
@@ -118,36 +251,79 @@ impl Trace {
         });
     }
 
-    /// Does `check` and says what it saw, within `timeout`.
-    pub(crate) async fn observe(
-        &self,
-        timeout: Duration,
-        check: impl Future<Output = Result<String, Failure>>,
-    ) -> Observation {
-        let started = Instant::now();
-        let seen = tokio::time::timeout(timeout, check).await;
-        let took = started.elapsed();
-        let (outcome, response_time) = match seen {
-            Ok(Ok(message)) => (Ok(message), Some(took)),
-            Ok(Err(Failure::Unexpected(message))) => (Err(message), Some(took)),
-            Ok(Err(Failure::NoAnswer(message))) => (Err(message), None),
-            Err(_elapsed) => {
-                let timeout = Seconds(timeout);
-                (Err(format!("timed out after {timeout}, {}", self.phase())), None)
-            }
+    /// Adds a number worth a chart.
+    pub(crate) fn measure(&self, measurement: Measurement) {
+        self.0.send_modify(|progress| progress.measurements.push(measurement));
+    }
+
+    /// Makes a check that succeeds degraded: "200 OK, but `warning`".
+    pub(crate) fn warn(&self, warning: String) {
+        self.0.send_modify(|progress| progress.warnings.push(warning));
+    }
+}
+
+impl Progress {
+    fn enter(&mut self, phase: Phase) {
+        let now = Instant::now();
+        if let Some(ended) = self.phase.replace(phase) {
+            add(ended.spent(&mut self.phases), now - self.since);
+            self.since = now;
+        }
+    }
+
+    fn conclude(&mut self, seen: Result<String, Failure>) -> Observation {
+        let took = self.close();
+        let (outcome, answered) = match seen {
+            Ok(message) => (self.success(message), true),
+            Err(Failure::Unexpected(message)) => (Outcome::Unhealthy(message), true),
+            Err(Failure::NoAnswer(message)) => (Outcome::Unhealthy(message), false),
         };
-        let progress = self.0.borrow();
+        let failed = matches!(outcome, Outcome::Unhealthy(_));
         Observation {
-            response_time,
+            response_time: answered.then_some(took),
             outcome,
-            address: progress.address,
-            metadata: progress.metadata.clone(),
+            address: self.address,
+            phases: self.phases,
+            metadata: std::mem::take(&mut self.metadata),
+            measurements: std::mem::take(&mut self.measurements),
+            evidence: if failed { self.evidence() } else { Evidence::default() },
+        }
+    }
+
+    /// Ends the last phase; the whole time of the check, which is exactly the
+    /// sum of its phases.
+    fn close(&mut self) -> Duration {
+        let last = self.phase.take().unwrap_or(Phase::Waiting);
+        add(last.spent(&mut self.phases), self.since.elapsed());
+        Duration::from_secs_f64(self.phases.total() / 1000.0)
+    }
+
+    fn success(&self, message: String) -> Outcome {
+        if self.warnings.is_empty() {
+            Outcome::Healthy(message)
+        } else {
+            Outcome::Degraded(format!("{message}, but {}", self.warnings.join(", ")))
+        }
+    }
+
+    fn evidence(&mut self) -> Evidence {
+        Evidence {
+            body: self.body.take(),
+            headers: std::mem::take(&mut self.headers),
+            certificates: self.chain.take().map(|c| c.certificates.clone()).unwrap_or_default(),
+            addresses: self.addresses.iter().map(IpAddr::to_string).collect(),
         }
     }
 }
 
+/// Whole microseconds: more digits would be noise.
+fn add(spent: &mut Option<f64>, time: Duration) {
+    let us = (spent.unwrap_or(0.0) * 1000.0).round() + time.as_micros() as f64;
+    *spent = Some(us / 1000.0);
+}
+
 /// A duration for people: `5 s`, `1.5 s`, `500 ms`.
-struct Seconds(Duration);
+pub(crate) struct Seconds(pub(crate) Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -163,6 +339,8 @@ impl fmt::Display for Seconds {
 mod tests {
     use std::future::pending;
 
+    use tokio::time::sleep;
+
     use super::*;
 
     #[test]
@@ -176,18 +354,52 @@ mod tests {
 
     #[tokio::test]
     async fn a_timeout_says_what_was_waited_for_and_keeps_what_was_seen() {
-        let trace = Trace::new("db:5432".to_owned());
         let address = IpAddr::from([10, 0, 0, 5]);
-        let seen = trace.observe(Duration::from_millis(5), async {
+        let seen = Trace::observe("db", 5432, Duration::from_millis(5), |trace| async move {
             trace.note("tries", "1\n2");
-            trace.connect_to(&[address], "10.0.0.5:5432".to_owned());
+            trace.connect_to("db", &[address]);
             pending().await
         });
         let seen = seen.await;
         let message = "timed out after 5 ms, connecting to 10.0.0.5:5432";
-        assert_eq!(seen.outcome, Err(message.to_owned()));
+        assert_eq!(seen.outcome, Outcome::Unhealthy(message.to_owned()));
         assert_eq!(seen.response_time, None);
         assert_eq!(seen.address, Some(address));
         assert_eq!(seen.metadata["tries"], "1\\n2");
+        assert_eq!(seen.evidence.addresses, ["10.0.0.5"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_phases_are_the_whole_time() {
+        let ms = Duration::from_millis;
+        let seen = Trace::observe("db", 5432, ms(1000), |trace| async move {
+            sleep(ms(1)).await;
+            trace.enter(Phase::LookingUp("db".to_owned()));
+            sleep(ms(2)).await;
+            trace.connect_to("db", &[IpAddr::from([10, 0, 0, 5])]);
+            sleep(ms(4)).await;
+            trace.enter(Phase::Waiting);
+            sleep(ms(8)).await;
+            trace.enter(Phase::Receiving);
+            sleep(ms(16)).await;
+            trace.enter(Phase::Waiting);
+            sleep(ms(32)).await;
+            Ok("fine".to_owned())
+        });
+        let seen = seen.await;
+        let Phases { dns, connect, tls, send, wait, receive } = seen.phases;
+        assert_eq!((dns, connect, tls, send), (Some(3.0), Some(4.0), None, None));
+        assert_eq!((wait, receive), (Some(40.0), Some(16.0)));
+        assert_eq!(seen.response_time, Some(ms(63)));
+    }
+
+    #[tokio::test]
+    async fn a_warning_makes_it_degraded() {
+        let seen = Trace::observe("db", 5432, Duration::from_secs(1), |trace| async move {
+            trace.warn("its certificate expires in 3 days".to_owned());
+            Ok("200 OK".to_owned())
+        });
+        let message = "200 OK, but its certificate expires in 3 days".to_owned();
+        assert_eq!(seen.await.outcome, Outcome::Degraded(message));
     }
 }

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use health::ServiceId;
@@ -74,6 +75,94 @@ pub(crate) fn line(value: &Value) -> Parsed<&str> {
     Ok(text)
 }
 
+/// A number within a range, whole or not.
+pub(super) fn number_within(value: &Value, key: &str, min: f64, max: f64) -> Parsed<f64> {
+    let number = number(value)?;
+    if (min..=max).contains(&number) {
+        return Ok(number);
+    }
+    one(format!("{key} {number} is out of range"), format!("use a number from {min} to {max}"))
+}
+
+/// Reads a number whose range has been checked.
+pub(crate) fn number(value: &Value) -> Parsed<f64> {
+    value
+        .as_f64()
+        .map_or_else(|| wrong_type(value, "a number", "write a number, without quotes"), Ok)
+}
+
+/// The shortest secret that is not guessed while somebody watches.
+const SHORTEST_TOKEN: usize = 16;
+
+pub(crate) fn token(value: &Value) -> Parsed<&str> {
+    let token = line(value)?;
+    // A reference to a secret is checked when it is resolved.
+    if !token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b)) {
+        return one(
+            "the token has characters that a URL cannot hold",
+            "use letters, digits, `-` and `_`",
+        );
+    }
+    if token.len() < SHORTEST_TOKEN {
+        return one(
+            format!("the token has {} characters, which is too few", token.len()),
+            format!("use at least {SHORTEST_TOKEN}: whoever knows it can report"),
+        );
+    }
+    Ok(token)
+}
+
+/// A path; `~/` is the home folder.
+pub(crate) fn file(value: &Value) -> Parsed<PathBuf> {
+    let path = line(value)?;
+    let path = match (path.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(path),
+    };
+    if path.is_absolute() {
+        return Ok(path);
+    }
+    one(
+        format!("`{}` is not a full path", clean(&path.to_string_lossy())),
+        "write it from the root on: /etc/ssl/ca.pem",
+    )
+}
+
+/// Texts in their order; a single one may stand alone.
+pub(crate) fn list(value: &Value) -> Parsed<Vec<String>> {
+    match value {
+        Value::Array(items) if items.is_empty() => {
+            one("the list is empty", "write at least one text, or leave the key out")
+        }
+        Value::Array(items) => each(items, |item| text(item).map(str::to_owned)),
+        Value::String(_) => Ok(vec![line(value)?.to_owned()]),
+        _ => wrong_type(value, "a list", "write texts in brackets: [\"one\", \"two\"]"),
+    }
+}
+
+/// Environment variables. A value is never repeated: it may be a secret.
+pub(crate) fn variables(value: &Value) -> Parsed<Vec<(String, String)>> {
+    let Value::Object(table) = value else {
+        return wrong_type(value, "a table", "write { NAME = \"value\" }");
+    };
+    let mut variables = Vec::new();
+    let mut mistakes = Vec::new();
+    for (name, value) in table {
+        let named = if name.is_empty() || name.contains(['=', '\0']) {
+            one(format!("`{}` is not a variable's name", clean(name)), "use letters and `_`")
+        } else {
+            text(value)
+        };
+        match named {
+            Ok(value) => variables.push((name.clone(), value.to_owned())),
+            Err(found) => {
+                mistakes.extend(found.into_iter().map(|m| m.within(Step::Key(name.clone()))));
+            }
+        }
+    }
+    if mistakes.is_empty() { Ok(variables) } else { Err(mistakes) }
+}
+
 pub(crate) fn boolean(value: &Value) -> Parsed<bool> {
     match value {
         Value::Bool(boolean) => Ok(*boolean),
@@ -101,7 +190,7 @@ pub(crate) fn whole<T: TryFrom<i64>>(value: &Value) -> Parsed<T> {
     }
 }
 
-pub(super) fn duration(value: &Value) -> Parsed<Duration> {
+pub(crate) fn duration(value: &Value) -> Parsed<Duration> {
     match value {
         Value::String(text) => {
             parse_duration(text).map_err(|e| vec![mistake(e.to_string(), e.help())])
@@ -316,7 +405,7 @@ fn header(name: &str, value: &Value) -> Parsed<(HeaderName, HeaderValue)> {
     Ok((parsed, value))
 }
 
-pub(super) fn services(value: &Value) -> Parsed<Vec<ServiceId>> {
+pub(crate) fn services(value: &Value) -> Parsed<Vec<ServiceId>> {
     let Value::Array(items) = value else {
         return wrong_type(value, "a list", "write the ids of services: [\"db\", \"auth\"]");
     };

@@ -5,7 +5,7 @@ use super::*;
 use crate::Kind;
 
 fn field(value: FieldType) -> Field {
-    Field { key: "key", label: "Key", help: "Does something.", required: true, default: "", value }
+    Field::required("key", "Key", "Does something.", value)
 }
 
 const URL: FieldType = FieldType::Url { schemes: &["http", "https"] };

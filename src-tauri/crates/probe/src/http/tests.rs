@@ -1,12 +1,14 @@
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use health::{Observation, Outcome};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
 };
 use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::json;
+use tempfile::NamedTempFile;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -88,16 +90,12 @@ fn response(status: &str, body: &str) -> String {
 }
 
 fn http(values: &Value) -> HttpProbe {
-    trusting(values, &[])
-}
-
-fn trusting(values: &Value, roots: &[CertificateDer<'static>]) -> HttpProbe {
-    HttpProbe::new(values.as_object().expect("a table"), roots).expect("valid")
+    HttpProbe::new(values.as_object().expect("a table")).expect("valid")
 }
 
 /// Checks `server` with further keys.
 async fn check(server: &Server, keys: Value) -> Observation {
-    http(&with_url(&server.url(), keys)).check(PATIENT).await
+    http(&with_url(&server.url(), keys)).check(PATIENT, &Context::default()).await
 }
 
 fn with_url(url: &str, mut keys: Value) -> Value {
@@ -105,15 +103,32 @@ fn with_url(url: &str, mut keys: Value) -> Value {
     keys
 }
 
-fn failed(message: impl Into<String>) -> Result<String, String> {
-    Err(message.into())
+trait Expected {
+    fn failure(self, what: &str) -> String;
+}
+
+impl Expected for Outcome {
+    fn failure(self, what: &str) -> String {
+        match self {
+            Self::Unhealthy(message) => message,
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+}
+
+fn ok(message: &str) -> Outcome {
+    Outcome::Healthy(message.to_owned())
+}
+
+fn failed(message: impl Into<String>) -> Outcome {
+    Outcome::Unhealthy(message.into())
 }
 
 #[tokio::test]
 async fn a_good_response() {
     let server = Server::answering(response("200 OK", "fine")).await;
     let seen = check(&server, json!({"expect_text": "fine"})).await;
-    assert_eq!(seen.outcome, Ok("200 OK".to_owned()));
+    assert_eq!(seen.outcome, ok("200 OK"));
     assert!(seen.response_time.is_some());
     assert_eq!(seen.address, Some(Ipv4Addr::LOCALHOST.into()));
     let metadata: Vec<_> = seen.metadata.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
@@ -143,8 +158,8 @@ async fn what_is_sent() {
     .await;
     let url = format!("http://user:secret@127.0.0.1:{}/path?q=1#part", server.port);
     let keys = json!({"method": "PUT", "body": "12345", "headers": {"X-Key": "ü"}});
-    let seen = http(&with_url(&url, keys)).check(PATIENT).await;
-    assert_eq!(seen.outcome, Ok("204 No Content".to_owned()));
+    let seen = http(&with_url(&url, keys)).check(PATIENT, &Context::default()).await;
+    assert_eq!(seen.outcome, ok("204 No Content"));
     let request = requests.recv().await.expect("a request");
     assert_eq!(
         request,
@@ -169,7 +184,7 @@ async fn a_refused_connection() {
     while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_ok() {
         tokio::task::yield_now().await;
     }
-    let seen = http(&json!({"url": url})).check(PATIENT).await;
+    let seen = http(&json!({"url": url})).check(PATIENT, &Context::default()).await;
     assert_eq!(seen.outcome, failed(format!("connection refused (127.0.0.1:{port})")));
     assert_eq!(seen.response_time, None);
     assert_eq!(seen.address, Some(Ipv4Addr::LOCALHOST.into()));
@@ -179,8 +194,9 @@ async fn a_refused_connection() {
 async fn a_name_that_cannot_be() {
     // Longer than a label may be, so no name server is asked.
     let host = format!("{}.invalid", "x".repeat(70));
-    let seen = http(&json!({"url": format!("http://{host}/")})).check(PATIENT).await;
-    let message = seen.outcome.expect_err("no such host");
+    let seen =
+        http(&json!({"url": format!("http://{host}/")})).check(PATIENT, &Context::default()).await;
+    let message = seen.outcome.failure("no such host");
     assert!(message.contains(&host), "{message}");
 }
 
@@ -191,8 +207,9 @@ async fn a_server_that_never_answers() {
         std::future::pending::<()>().await;
     })
     .await;
-    let seen = http(&json!({"url": server.url()})).check(SHORT).await;
-    let message = "timed out after 300 ms, waiting for the response";
+    let seen = http(&json!({"url": server.url()})).check(SHORT, &Context::default()).await;
+    let message =
+        format!("timed out after 300 ms, waiting for the response (127.0.0.1:{})", server.port);
     assert_eq!(seen.outcome, failed(message));
     assert_eq!(seen.response_time, None);
 }
@@ -205,8 +222,11 @@ async fn a_server_that_never_begins_tls() {
     })
     .await;
     let url = format!("https://127.0.0.1:{}/", server.port);
-    let seen = http(&json!({"url": url, "verify_tls": false})).check(SHORT).await;
-    assert_eq!(seen.outcome, failed("timed out after 300 ms, in the TLS handshake"));
+    let seen =
+        http(&json!({"url": url, "verify_tls": false})).check(SHORT, &Context::default()).await;
+    let endpoint = format!("127.0.0.1:{}", server.port);
+    let message = format!("timed out after 300 ms, in the TLS handshake ({endpoint})");
+    assert_eq!(seen.outcome, failed(message));
 }
 
 #[tokio::test]
@@ -217,8 +237,8 @@ async fn a_body_that_never_ends() {
         while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
     })
     .await;
-    assert_eq!(check(&server, json!({})).await.outcome, Ok("200 OK".to_owned()));
-    assert_eq!(check(&server, json!({"expect_text": "xx"})).await.outcome, Ok("200 OK".to_owned()));
+    assert_eq!(check(&server, json!({})).await.outcome, ok("200 OK"));
+    assert_eq!(check(&server, json!({"expect_text": "xx"})).await.outcome, ok("200 OK"));
     for (keys, message) in [
         (json!({"expect_text": "y"}), "expected text \"y\" not found in the first 1 MiB"),
         (json!({"expect_regex": "^y"}), "expected pattern /^y/ not found in the first 1 MiB"),
@@ -243,8 +263,10 @@ async fn a_body_that_stalls() {
     })
     .await;
     let values = with_url(&server.url(), json!({"expect_text": "whole"}));
-    let seen = http(&values).check(SHORT).await;
-    assert_eq!(seen.outcome, failed("timed out after 300 ms, reading the response"));
+    let seen = http(&values).check(SHORT, &Context::default()).await;
+    let message =
+        format!("timed out after 300 ms, reading the response (127.0.0.1:{})", server.port);
+    assert_eq!(seen.outcome, failed(message));
     assert_eq!(seen.metadata["http_status"], "200");
 }
 
@@ -271,8 +293,8 @@ async fn connections_that_break() {
         read_request(&mut stream).await;
     })
     .await;
-    let message =
-        format!("connection closed by 127.0.0.1:{}, waiting for the response", closing.port);
+    let endpoint = format!("127.0.0.1:{}", closing.port);
+    let message = format!("connection closed by {endpoint}, waiting for the response");
     assert_eq!(check(&closing, json!({})).await.outcome, failed(message));
 
     let resetting = Server::new(|mut stream| async move {
@@ -282,12 +304,14 @@ async fn connections_that_break() {
     })
     .await;
     let seen = check(&resetting, json!({"expect_text": "whole"})).await;
-    let message = format!("connection reset by 127.0.0.1:{}, reading the response", resetting.port);
+    let endpoint = format!("127.0.0.1:{}", resetting.port);
+    let message = format!("connection reset by {endpoint}, reading the response");
     assert_eq!(seen.outcome, failed(message));
 
     let cut = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf").await;
     let seen = check(&cut, json!({"expect_text": "half"})).await;
-    let message = format!("connection closed by 127.0.0.1:{}, reading the response", cut.port);
+    let endpoint = format!("127.0.0.1:{}", cut.port);
+    let message = format!("connection closed by {endpoint}, reading the response");
     assert_eq!(seen.outcome, failed(message));
     assert_eq!(seen.response_time, None);
 }
@@ -303,7 +327,7 @@ async fn answers_that_are_not_http() {
         "HTTP/9.9 200 OK\r\n\r\n",
     ] {
         let server = Server::answering(garbage).await;
-        let message = check(&server, json!({})).await.outcome.expect_err(garbage);
+        let message = check(&server, json!({})).await.outcome.failure(garbage);
         let start = format!("the answer of 127.0.0.1:{} is not valid HTTP: ", server.port);
         assert!(message.starts_with(&start), "{garbage:?}: {message}");
     }
@@ -311,7 +335,7 @@ async fn answers_that_are_not_http() {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot a size\r\n\u{1b}",
     )
     .await;
-    let message = check(&server, json!({"expect_text": "x"})).await.outcome.expect_err("garbage");
+    let message = check(&server, json!({"expect_text": "x"})).await.outcome.failure("garbage");
     assert!(message.ends_with(", reading the response"), "{message}");
     assert!(!message.contains(char::is_control), "{message:?}");
 }
@@ -325,7 +349,7 @@ async fn statuses() {
     let seen = check(&server, json!({"expect_status": [200, "300-399"]})).await;
     assert_eq!(seen.outcome, failed("expected status 200, 300-399, got 503 Service Unavailable"));
     let seen = check(&server, json!({"expect_status": ["500-599"]})).await;
-    assert_eq!(seen.outcome, Ok("503 Service Unavailable".to_owned()));
+    assert_eq!(seen.outcome, ok("503 Service Unavailable"));
 
     let odd = Server::answering(response("799 Odd", "")).await;
     assert_eq!(check(&odd, json!({})).await.outcome, failed("expected status 200-299, got 799"));
@@ -337,8 +361,8 @@ async fn text_and_patterns() {
     for (keys, expected) in [
         (json!({"expect_text": "ok\u{0}"}), failed("expected text \"ok\\u{0}\" not found")),
         (json!({"expect_text": "OK"}), failed("expected text \"OK\" not found")),
-        (json!({"expect_text": "ü"}), Ok("200 OK".to_owned())),
-        (json!({"expect_regex": "^state: (ok|fine)\n"}), Ok("200 OK".to_owned())),
+        (json!({"expect_text": "ü"}), ok("200 OK")),
+        (json!({"expect_regex": "^state: (ok|fine)\n"}), ok("200 OK")),
         (json!({"expect_regex": "^ok"}), failed("expected pattern /^ok/ not found")),
         (
             json!({"expect_text": "ok", "expect_regex": "bad"}),
@@ -355,7 +379,7 @@ async fn a_body_that_is_not_utf8() {
     bytes.extend(b"\xff\xfeok\xc3");
     let server = Server::answering(bytes).await;
     let seen = check(&server, json!({"expect_text": "ok"})).await;
-    assert_eq!(seen.outcome, Ok("200 OK".to_owned()));
+    assert_eq!(seen.outcome, ok("200 OK"));
     assert_eq!(seen.metadata["content_type"], "\u{fffd}\u{fffd}\u{fffd}");
     let seen = check(&server, json!({"expect_json": [{"path": "$", "exists": true}]})).await;
     assert_eq!(seen.outcome, failed("the response is not JSON: expected value at line 1 column 1"));
@@ -366,13 +390,13 @@ async fn json() {
     let server =
         Server::answering(response("200 OK", r#"{"status": "degraded", "up": [1, 2]}"#)).await;
     for (assertion, expected) in [
-        (json!({"path": "$.status", "equals": "degraded"}), Ok("200 OK".to_owned())),
+        (json!({"path": "$.status", "equals": "degraded"}), ok("200 OK")),
         (
             json!({"path": "$.status", "equals": "ok"}),
             failed("expected $.status to equal \"ok\", got \"degraded\""),
         ),
         (json!({"path": "$.gone", "equals": "ok"}), failed("$.gone is missing")),
-        (json!({"path": "$.gone", "exists": false}), Ok("200 OK".to_owned())),
+        (json!({"path": "$.gone", "exists": false}), ok("200 OK")),
         (
             json!({"path": "$.up[*]", "less_than": 2}),
             failed("expected $.up[*] to be less than 2, got 2"),
@@ -414,7 +438,7 @@ async fn redirects_that_never_end() {
     let seen = check(&server, json!({"max_redirects": 0})).await;
     assert_eq!(seen.outcome, failed("expected status 200-299, got 302 Found"));
     let seen = check(&server, json!({"expect_status": [302]})).await;
-    assert_eq!(seen.outcome, Ok("302 Found".to_owned()));
+    assert_eq!(seen.outcome, ok("302 Found"));
 }
 
 #[tokio::test]
@@ -439,8 +463,8 @@ async fn redirects_elsewhere() {
             "body": "12345",
             "headers": {"X-Api-Key": "secret"},
         });
-        let seen = http(&keys).check(PATIENT).await;
-        assert_eq!(seen.outcome, Ok("200 OK".to_owned()));
+        let seen = http(&keys).check(PATIENT, &Context::default()).await;
+        assert_eq!(seen.outcome, ok("200 OK"));
         assert_eq!(seen.metadata["redirects"], "1");
         let shown = format!("http://127.0.0.1:{}/goal?…", goal.port);
         assert_eq!(seen.metadata["redirected_to"], shown);
@@ -470,7 +494,7 @@ async fn redirects_to_nowhere() {
         ["\u{7f}", "//", "http://a:b:c", "https:////\\", "http://%00/", &"x".repeat(100_000)]
     {
         let server = Server::answering(redirect(302, location)).await;
-        let message = check(&server, json!({})).await.outcome.expect_err(location);
+        let message = check(&server, json!({})).await.outcome.failure(location);
         assert!(
             message.chars().count() < 500 && !message.contains(char::is_control),
             "{message:?}"
@@ -499,7 +523,7 @@ async fn connections_are_new_unless_reuse_is_asked_for() {
         accepted.store(0, Ordering::Relaxed);
         let probe = http(&with_url(&server.url(), keys));
         for _ in 0..3 {
-            assert_eq!(probe.check(PATIENT).await.outcome, Ok("200 OK".to_owned()));
+            assert_eq!(probe.check(PATIENT, &Context::default()).await.outcome, ok("200 OK"));
         }
         assert_eq!(accepted.load(Ordering::Relaxed), connections);
     }
@@ -508,6 +532,7 @@ async fn connections_are_new_unless_reuse_is_asked_for() {
 /// Signs certificates, and is trusted by whoever is given its `root`.
 struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
+    root: NamedTempFile,
 }
 
 impl Authority {
@@ -517,11 +542,9 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         let issuer = CertifiedIssuer::self_signed(params, key).expect("a certificate");
-        Self { issuer }
-    }
-
-    fn root(&self) -> CertificateDer<'static> {
-        self.issuer.der().clone()
+        let root = NamedTempFile::new().expect("a file");
+        std::fs::write(&root, issuer.pem()).expect("written");
+        Self { issuer, root }
     }
 
     async fn serve(&self, params: CertificateParams) -> Server {
@@ -562,17 +585,18 @@ fn certificate_for(name: &str) -> CertificateParams {
     CertificateParams::new(vec![name.to_owned()]).expect("a name")
 }
 
-async fn check_tls(server: &Server, roots: &[CertificateDer<'static>], keys: Value) -> Observation {
+async fn check_tls(server: &Server, trusted: &Authority, mut keys: Value) -> Observation {
     let url = format!("https://localhost:{}/", server.port);
-    trusting(&with_url(&url, keys), roots).check(PATIENT).await
+    keys["ca_file"] = trusted.root.path().to_str().expect("a path").into();
+    http(&with_url(&url, keys)).check(PATIENT, &Context::default()).await
 }
 
 #[tokio::test]
 async fn a_good_certificate() {
     let authority = Authority::new("Authority");
     let server = authority.serve(certificate_for("localhost")).await;
-    let seen = check_tls(&server, &[authority.root()], json!({"expect_text": "secure"})).await;
-    assert_eq!(seen.outcome, Ok("200 OK".to_owned()));
+    let seen = check_tls(&server, &authority, json!({"expect_text": "secure"})).await;
+    assert_eq!(seen.outcome, ok("200 OK"));
     let days: i64 = seen.metadata["certificate_days_left"].parse().expect("a number");
     assert!(days > 365_000, "{days}");
 }
@@ -596,13 +620,13 @@ async fn bad_certificates() {
             "certificate is from an unknown issuer",
         ),
     ] {
-        let seen = check_tls(&server, &[authority.root()], json!({})).await;
-        let message = seen.outcome.expect_err(start);
+        let seen = check_tls(&server, &authority, json!({})).await;
+        let message = seen.outcome.failure(start);
         assert!(message.starts_with(start), "{message}");
         assert_eq!(seen.response_time, None);
         assert!(seen.metadata.contains_key("certificate_days_left"));
-        let seen = check_tls(&server, &[authority.root()], json!({"verify_tls": false})).await;
-        assert_eq!(seen.outcome, Ok("200 OK".to_owned()));
+        let seen = check_tls(&server, &authority, json!({"verify_tls": false})).await;
+        assert_eq!(seen.outcome, ok("200 OK"));
     }
 }
 
@@ -614,26 +638,30 @@ async fn certificates_that_vouch_for_themselves() {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.self_signed(&key).expect("a certificate");
         let server = serve_tls(certificate.der().clone(), &key).await;
-        let seen = check_tls(&server, &[Authority::new("Authority").root()], json!({})).await;
-        assert_eq!(seen.outcome, failed("certificate is self-signed"));
+        let seen = check_tls(&server, &Authority::new("Authority"), json!({})).await;
+        let message = format!(
+            "certificate is self-signed: to trust it, name it in `ca_file` (127.0.0.1:{})",
+            server.port
+        );
+        assert_eq!(seen.outcome, failed(message));
     }
 }
 
 #[tokio::test]
 async fn servers_that_do_not_speak_tls() {
     let server = Server::answering("HTTP/1.1 400 Bad Request\r\n\r\n").await;
-    let seen = check_tls(&server, &[Authority::new("Authority").root()], json!({})).await;
-    let message = seen.outcome.expect_err("no TLS");
-    assert!(message.ends_with("did not answer in TLS"), "{message}");
+    let seen = check_tls(&server, &Authority::new("Authority"), json!({})).await;
+    let message = seen.outcome.failure("no TLS");
+    assert!(message.contains("did not answer in TLS"), "{message}");
 
     let closing = Server::new(|mut stream| async move {
         let mut hello = [0; 5];
         stream.read_exact(&mut hello).await.expect("a hello");
     })
     .await;
-    let seen = check_tls(&closing, &[Authority::new("Authority").root()], json!({})).await;
-    let message = seen.outcome.expect_err("no TLS");
-    assert!(message.ends_with(", in the TLS handshake"), "{message}");
+    let seen = check_tls(&closing, &Authority::new("Authority"), json!({})).await;
+    let message = seen.outcome.failure("no TLS");
+    assert!(message.contains(", in the TLS handshake"), "{message}");
 }
 
 #[test]
@@ -649,8 +677,7 @@ fn the_target_has_no_secrets() {
 #[test]
 fn head_has_no_body_to_expect_anything_of() {
     let values = json!({"url": "http://a/", "method": "HEAD", "expect_regex": "x"});
-    let mistakes =
-        HttpProbe::new(values.as_object().expect("a table"), &[]).err().expect("a mistake");
+    let mistakes = HttpProbe::new(values.as_object().expect("a table")).err().expect("a mistake");
     assert_eq!(mistakes[0].message, "a HEAD request gets no body");
     assert_eq!(mistakes[0].path, [Step::Key("expect_regex".to_owned())]);
 }

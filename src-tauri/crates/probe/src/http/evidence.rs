@@ -1,0 +1,51 @@
+//! What is kept of a response should the check fail.
+
+use std::time::Duration;
+
+use reqwest::Response;
+use reqwest::header::HeaderMap;
+
+use crate::text::clean;
+use crate::trace::{Phase, Trace};
+
+const MOST_HEADERS: usize = 40;
+const MOST_BYTES: usize = 2048;
+/// What a failed response may add to its check: the failure is known already.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Parts of the names of headers whose values may let somebody in.
+const SECRET_NAMES: [&str; 8] =
+    ["cookie", "auth", "token", "secret", "key", "session", "csrf", "password"];
+
+/// The headers as text; the values of those that may be secret are left out.
+pub(super) fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    let shown = headers.iter().take(MOST_HEADERS).map(|(name, value)| {
+        let name = name.as_str();
+        let value = if SECRET_NAMES.iter().any(|secret| name.contains(secret)) {
+            "…".to_owned()
+        } else {
+            clean(&String::from_utf8_lossy(value.as_bytes()))
+        };
+        (name.to_owned(), value)
+    });
+    shown.collect()
+}
+
+/// Keeps the beginning of the body, as far as it comes soon.
+pub(super) async fn keep_body(response: &mut Response, trace: &Trace) {
+    trace.enter(Phase::Receiving);
+    let mut body = Vec::new();
+    let reading = async {
+        while body.len() <= MOST_BYTES {
+            match response.chunk().await {
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) | Err(_) => break,
+            }
+        }
+    };
+    // What has come by then will do.
+    let _ = tokio::time::timeout(PATIENCE, reading).await;
+    if !body.is_empty() {
+        trace.saw_body(&body);
+    }
+}

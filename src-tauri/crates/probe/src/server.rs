@@ -1,0 +1,80 @@
+//! The other end of a connection.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use health::Observation;
+use tokio::net::TcpStream;
+
+use crate::failure::Failure;
+use crate::field::{Form, Parsed, boolean, host_name, whole};
+use crate::net::{self, Family};
+use crate::stream::{Stream, Traced};
+use crate::tls::Tls;
+use crate::trace::Trace;
+
+/// Where a service is, and how it is spoken to.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    family: Family,
+    /// None: in the clear.
+    pub(crate) tls: Option<Tls>,
+}
+
+impl Server {
+    /// Reads [`net::HOST`], [`net::port`], [`net::FAMILY`] and the keys of
+    /// [`Tls`], of which [`ENCRYPT`](crate::tls::ENCRYPT) turns it on.
+    pub(crate) fn read(form: &Form<'_>, usual_port: u16) -> Parsed<Self> {
+        let encrypted = form.or("tls", false, boolean)?;
+        let tls = Tls::read(form)?;
+        Ok(Self { tls: encrypted.then_some(tls), ..Self::in_the_clear(form, usual_port)? })
+    }
+
+    /// The same without TLS.
+    pub(crate) fn in_the_clear(form: &Form<'_>, usual_port: u16) -> Parsed<Self> {
+        Ok(Self {
+            host: form.required("host", host_name)?,
+            port: form.or("port", usual_port, whole)?,
+            family: Family::read(form)?,
+            tls: None,
+        })
+    }
+
+    /// Does `check` and says what it saw, within `timeout`.
+    pub(crate) fn observe<'a, C>(
+        &self,
+        timeout: Duration,
+        check: impl FnOnce(Arc<Trace>) -> C + Send + 'a,
+    ) -> impl Future<Output = Observation> + Send
+    where
+        C: Future<Output = Result<String, Failure>> + Send + 'a,
+    {
+        Trace::observe(&self.host, self.port, timeout, check)
+    }
+
+    /// Connects, without TLS yet.
+    pub(crate) async fn connect(&self, trace: &Arc<Trace>) -> Result<TcpStream, Failure> {
+        net::connect(trace, &self.host, self.port, self.family).await
+    }
+
+    /// Connects, in TLS where it is turned on.
+    pub(crate) async fn open(
+        &self,
+        trace: &Arc<Trace>,
+    ) -> Result<Traced<Box<dyn Stream>>, Failure> {
+        let stream = self.connect(trace).await?;
+        let stream: Box<dyn Stream> = match &self.tls {
+            None => Box::new(stream),
+            Some(tls) => Box::new(tls.handshake(trace, &self.host, stream).await?),
+        };
+        Ok(Traced::new(stream, trace))
+    }
+
+    /// `db.internal:5432`
+    pub(crate) fn endpoint(&self) -> String {
+        net::endpoint(&self.host, self.port)
+    }
+}
