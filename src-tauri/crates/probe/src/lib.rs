@@ -56,40 +56,40 @@ pub trait Probe: Send + Sync {
 }
 
 macro_rules! kinds {
-    ($($variant:ident = $name:literal in $module:ident),+ $(,)?) => {
+    ($($(#[$feature:meta])* $variant:ident = $name:literal in $module:ident),+ $(,)?) => {
         /// A kind of check.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Kind {
-            $(#[doc = concat!("`check = \"", $name, "\"`")] $variant),+
+            $($(#[$feature])* #[doc = concat!("`check = \"", $name, "\"`")] $variant),+
         }
 
         impl Kind {
             /// Every kind, most used first.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
+            pub const ALL: &[Self] = &[$($(#[$feature])* Self::$variant),+];
 
             /// The name in config.toml.
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name),+ }
+                match self { $($(#[$feature])* Self::$variant => $name),+ }
             }
 
             /// The name for people.
             pub const fn label(self) -> &'static str {
-                match self { $(Self::$variant => $module::LABEL),+ }
+                match self { $($(#[$feature])* Self::$variant => $module::LABEL),+ }
             }
 
             /// One line saying what the kind does.
             pub const fn help(self) -> &'static str {
-                match self { $(Self::$variant => $module::HELP),+ }
+                match self { $($(#[$feature])* Self::$variant => $module::HELP),+ }
             }
 
             /// Its own keys, in the order a form shows them.
             pub const fn fields(self) -> &'static [Field] {
-                match self { $(Self::$variant => $module::FIELDS),+ }
+                match self { $($(#[$feature])* Self::$variant => $module::FIELDS),+ }
             }
 
             /// The thresholds where neither a preset nor a key sets them.
             pub const fn thresholds(self) -> Thresholds {
-                match self { $(Self::$variant => $module::THRESHOLDS),+ }
+                match self { $($(#[$feature])* Self::$variant => $module::THRESHOLDS),+ }
             }
 
             /// Makes the probe from the kind's own keys, secrets resolved.
@@ -98,7 +98,7 @@ macro_rules! kinds {
             /// Every mistake in `values`: missing keys, wrong types, values
             /// out of range. Unknown keys are the caller's to report.
             pub fn probe(self, values: &Values) -> Result<Box<dyn Probe>, Vec<FieldError>> {
-                match self { $(Self::$variant => $module::probe(values)),+ }
+                match self { $($(#[$feature])* Self::$variant => $module::probe(values)),+ }
             }
         }
     };
