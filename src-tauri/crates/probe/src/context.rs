@@ -1,18 +1,30 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use health::{ServiceId, ServiceStatus, Status};
+use health::{Measurement, ServiceId, ServiceStatus, Status};
 
 /// What a check is told about the moment. Most ask the network instead.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Context {
-    /// The judged status of each of [`Probe::members`](crate::Probe::members),
-    /// with its name; members that nobody knows are missing.
+    /// The name and the judged status of each of
+    /// [`Probe::members`](crate::Probe::members); members that nobody knows
+    /// are missing.
     pub members: BTreeMap<ServiceId, (String, ServiceStatus)>,
-    /// The last report of the service, and how long ago it came.
-    pub report: Option<(Report, Duration)>,
+    /// The last report of the service.
+    pub report: Option<Received>,
     /// How long the service could have reported by now. None: it never can.
     pub listening_for: Option<Duration>,
+}
+
+/// A report that came in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Received {
+    /// What it says.
+    pub report: Report,
+    /// How long ago it came.
+    pub ago: Duration,
+    /// No check has seen it before.
+    pub is_new: bool,
 }
 
 /// What a service reported of itself.
@@ -24,4 +36,6 @@ pub struct Report {
     pub message: String,
     /// How long its work took.
     pub latency: Option<Duration>,
+    /// Numbers worth a chart.
+    pub measurements: Vec<Measurement>,
 }

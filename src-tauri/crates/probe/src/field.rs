@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::json;
 pub(crate) use parse::{
-    Parsed, StatusRange, boolean, each, file, header_map, host_name, line, mistake, regex,
-    status_ranges, text, url, whole,
+    Parsed, StatusRange, boolean, duration, each, file, header_map, host_name, line, mistake,
+    regex, services, status_ranges, text, token, url, whole,
 };
 
 type Parse<'v, T> = fn(&'v Value) -> Parsed<T>;

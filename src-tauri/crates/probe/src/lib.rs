@@ -8,9 +8,11 @@ mod context;
 mod duration;
 mod failure;
 mod field;
+mod group;
 mod http;
 mod json;
 mod net;
+mod push;
 mod server;
 mod stream;
 mod tcp;
@@ -24,7 +26,7 @@ use std::time::Duration;
 
 use health::{Observation, ServiceId, Thresholds};
 
-pub use context::{Context, Report};
+pub use context::{Context, Received, Report};
 pub use duration::{InvalidDuration, parse_duration};
 pub use field::{Field, FieldError, FieldType, Section, Step, Values, check_fields};
 
@@ -107,9 +109,17 @@ macro_rules! kinds {
 kinds! {
     Http = "http" in http,
     Tcp = "tcp" in tcp,
+    Push = "push" in push,
+    Group = "group" in group,
 }
 
 impl Kind {
+    /// Whether one result is no proof yet: what a service says of itself, and
+    /// what follows from others that were judged, needs no confirmation.
+    pub const fn needs_confirmation(self) -> bool {
+        !matches!(self, Self::Push | Self::Group)
+    }
+
     /// The kind with that name in config.toml.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
