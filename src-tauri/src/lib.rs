@@ -6,6 +6,7 @@ mod cli;
 mod demo;
 mod desktop;
 mod failure;
+mod inbox;
 mod logs;
 mod output;
 mod places;

@@ -5,7 +5,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
-use health::{CheckResult, Metadata, Overall, ServiceId, Status, Timestamp, round_to};
+use health::{
+    CheckResult, Evidence, Measurement, Metadata, Overall, Phases, ServiceId, ServiceStatus,
+    Status, Timestamp, round_to,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -28,35 +31,34 @@ pub(crate) struct ServiceReport {
     id: Option<ServiceId>,
     #[serde(default)]
     name: Option<String>,
-    /// What its result was.
-    pub status: Status,
+    /// What its result was; unknown where there was nothing to see.
+    pub status: ServiceStatus,
     #[serde(default)]
-    response_time_ms: Option<f64>,
+    pub response_time_ms: Option<f64>,
     #[serde(default)]
-    message: String,
+    pub message: String,
     #[serde(default)]
     metadata: Metadata,
+    #[serde(default, skip_serializing_if = "Phases::is_empty")]
+    phases: Phases,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    measurements: Vec<Measurement>,
+    #[serde(default, skip_serializing_if = "Evidence::is_empty")]
+    evidence: Evidence,
 }
 
 impl Report {
     /// From results, as they are printed: services by name, times to 0.1 ms.
     pub fn new(
         at: Timestamp,
-        results: impl IntoIterator<Item = (ServiceId, String, CheckResult)>,
+        results: impl IntoIterator<Item = (ServiceId, String, Result<CheckResult, String>)>,
     ) -> Self {
         let mut services: Vec<_> = results
             .into_iter()
-            .map(|(id, name, result)| ServiceReport {
-                id: Some(id),
-                name: Some(name),
-                status: result.status,
-                response_time_ms: result.response_time_ms.map(|ms| round_to(ms, 1)),
-                message: result.message,
-                metadata: result.metadata,
-            })
+            .map(|(id, name, result)| ServiceReport::new(id, name, at, result))
             .collect();
         services.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-        let overall = Overall::of(services.iter().map(|service| service.status.into()), false);
+        let overall = Overall::of(services.iter().map(|service| service.status), false);
         Self { overall, services, checked_at: at.as_seconds() }
     }
 
@@ -67,7 +69,11 @@ impl Report {
 
     /// The worst status in it.
     pub fn worst(&self) -> Option<Status> {
-        self.services.iter().map(|service| service.status).max()
+        self.services
+            .iter()
+            .filter_map(|service| service.result(self.checked_at()))
+            .map(|r| r.status)
+            .max()
     }
 
     fn nameless(&self) -> bool {
@@ -76,6 +82,28 @@ impl Report {
 }
 
 impl ServiceReport {
+    fn new(
+        id: ServiceId,
+        name: String,
+        at: Timestamp,
+        result: Result<CheckResult, String>,
+    ) -> Self {
+        let status = result.as_ref().map_or(ServiceStatus::Unknown, |result| result.status.into());
+        let seen =
+            result.unwrap_or_else(|reason| CheckResult::new(at, Status::Unhealthy, None, reason));
+        Self {
+            id: Some(id),
+            name: Some(name),
+            status,
+            response_time_ms: seen.response_time_ms.map(|ms| round_to(ms, 1)),
+            message: seen.message,
+            metadata: seen.metadata,
+            phases: seen.phases,
+            measurements: seen.measurements,
+            evidence: seen.evidence,
+        }
+    }
+
     /// Its name; the id where the report has none.
     pub fn name(&self) -> &str {
         let id = self.id.as_ref().map(ServiceId::as_str);
@@ -90,15 +118,24 @@ impl ServiceReport {
         })
     }
 
-    /// Its result, observed at that time.
-    pub fn result(&self, at: Timestamp) -> CheckResult {
-        CheckResult {
+    /// Its result, observed at that time; none if there was nothing to see.
+    pub fn result(&self, at: Timestamp) -> Option<CheckResult> {
+        let status = match self.status {
+            ServiceStatus::Healthy => Status::Healthy,
+            ServiceStatus::Degraded => Status::Degraded,
+            ServiceStatus::Unhealthy => Status::Unhealthy,
+            ServiceStatus::Unknown | ServiceStatus::Paused => return None,
+        };
+        Some(CheckResult {
             at,
-            status: self.status,
+            status,
             response_time_ms: self.response_time_ms.filter(|ms| ms.is_finite() && *ms >= 0.0),
             message: self.message.clone(),
             metadata: self.metadata.clone(),
-        }
+            phases: self.phases,
+            measurements: self.measurements.clone(),
+            evidence: self.evidence.clone(),
+        })
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::failure::Failure;
+use crate::inbox;
 use crate::places::{Lock, Places};
 
 /// How often the config file is looked at.
@@ -43,6 +44,7 @@ pub(crate) struct Session {
     history: History,
     configured: watch::Sender<Configured>,
     follow: JoinHandle<()>,
+    inbox: JoinHandle<()>,
     /// The edits made through this session, the last on top.
     undo: tokio::sync::Mutex<Vec<Edit>>,
     _lock: Lock,
@@ -66,6 +68,7 @@ enum Mistakes {
 impl Drop for Session {
     fn drop(&mut self) {
         self.follow.abort();
+        self.inbox.abort();
     }
 }
 
@@ -147,9 +150,11 @@ impl Session {
         });
         let follow =
             tokio::spawn(follow(places.config.clone(), read, configured.clone(), engine.clone()));
+        let inbox = tokio::spawn(inbox::serve(configured.subscribe(), engine.clone()));
         let undo = tokio::sync::Mutex::default();
         let places = places.clone();
-        let session = Self { places, engine, history, configured, follow, undo, _lock: lock };
+        let session =
+            Self { places, engine, history, configured, follow, inbox, undo, _lock: lock };
         Ok(Opened { session, events, notes })
     }
 

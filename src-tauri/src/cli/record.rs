@@ -24,7 +24,8 @@ pub(super) fn run(places: &Places, file: &Path) -> Result<(), Failure> {
     let (mut reports, mut results, mut waiting) = (0, 0, 0);
     for_each_report(file, |report| {
         for service in &report.services {
-            writer.record(service.id()?, service.result(report.checked_at()), hold);
+            let Some(result) = service.result(report.checked_at()) else { continue };
+            writer.record(service.id()?, result, hold);
             results += 1;
             waiting += 1;
         }

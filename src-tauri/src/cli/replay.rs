@@ -84,8 +84,8 @@ fn take(
     let mut changes = Vec::new();
     for service in &report.services {
         let name = service.name();
+        let Some(result) = service.result(report.checked_at()) else { continue };
         let one = watched.entry(name.to_owned()).or_insert_with(|| Watched::new(arguments));
-        let result = service.result(report.checked_at());
         changes.extend(one.take(&result).into_iter().map(|change| (name.to_owned(), change)));
     }
     changes.sort_by(|(a, _), (b, _)| a.cmp(b));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::{Document, FormProblem, FormSchema, Preferences, Review};
-use engine::{Clock, Limits, Target, check_once};
+use engine::{Clock, Limits, Target, check_once, with_members};
 use health::{Objective, ServiceId};
 use history::{Figures, Range, ReadError, Reader, Zone};
 use probe::Values;
@@ -178,18 +178,25 @@ pub(crate) async fn test_service(
     values: Values,
 ) -> Answer<TestReport> {
     let configured = app.session().configured().borrow().clone();
-    let limits = Limits::from(&configured.config.settings);
+    let known = configured.config.clone();
+    let limits = Limits::from(&known.settings);
     let service = blocking(move || {
         let Configured { config, environment, .. } = &configured;
         config::service_from_values(&values, original.as_ref(), config, environment)
     })
     .await?;
     Ok(match service {
-        Err(problems) => TestReport { problems, result: None },
+        Err(problems) => TestReport { problems, result: None, unobserved: None },
         Ok(service) => {
-            let results = check_once(&[Target::from(&service)], limits, Clock::system()).await;
-            let result = results.into_iter().next().map(|(_, result)| result);
-            TestReport { problems: vec![], result }
+            let all: Vec<_> = known.services.iter().map(Target::from).collect();
+            let targets = with_members(vec![Target::from(&service)], &all);
+            let results = check_once(&targets, limits, Clock::system()).await;
+            let (result, unobserved) = match results.into_iter().next() {
+                Some((_, Ok(result))) => (Some(result), None),
+                Some((_, Err(reason))) => (None, Some(reason)),
+                None => (None, None),
+            };
+            TestReport { problems: vec![], result, unobserved }
         }
     })
 }

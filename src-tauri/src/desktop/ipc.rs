@@ -198,6 +198,8 @@ pub(crate) struct Incidents {
 pub(crate) struct TestReport {
     pub problems: Vec<FormProblem>,
     pub result: Option<CheckResult>,
+    /// Why there was nothing to see.
+    pub unobserved: Option<String>,
 }
 
 /// The app about itself.

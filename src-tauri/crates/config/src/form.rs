@@ -88,12 +88,22 @@ fn checked(
     let own = values.get("id").and_then(|id| id.as_str()).map(str::to_owned);
     let known: BTreeSet<String> =
         others().map(|service| service.id.to_string()).chain(own).collect();
+    let groups = others().filter(|other| !other.members().is_empty()).map(|other| {
+        (other.id.to_string(), other.members().iter().map(ToString::to_string).collect())
+    });
+    let groups = groups.collect();
     let taken: BTreeMap<String, String> = others()
         .map(|service| (service.id.to_string(), format!("the service \"{}\"", service.name)))
         .collect();
     validate::service(
         &values,
-        &Around { settings: &config.settings, known: &known, taken: &taken, environment },
+        &Around {
+            settings: &config.settings,
+            known: &known,
+            taken: &taken,
+            environment,
+            groups: &groups,
+        },
     )
 }
 

@@ -180,12 +180,14 @@ impl Reading<'_> {
         let id_of =
             |values: &Values| values.get("id").and_then(|id| id.as_str()).map(str::to_owned);
         let known: BTreeSet<String> = values.iter().filter_map(id_of).collect();
+        let groups = values.iter().filter_map(validate::group).collect();
         let mut taken = BTreeMap::new();
         let mut services = Vec::new();
         for (table, values) in tables.iter().zip(&values) {
             let place = Place::new(table, table.span().unwrap_or_default());
             let id = id_of(values);
-            let around = Around { settings, known: &known, taken: &taken, environment };
+            let around =
+                Around { settings, known: &known, taken: &taken, environment, groups: &groups };
             let checked = validate::service(values, &around);
             self.findings(place, id.as_deref(), checked.problems);
             for warning in checked.warnings {

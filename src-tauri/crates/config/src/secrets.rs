@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::PoisonError;
 
-use probe::{Step, Values};
+use probe::{Field, FieldType, Step, Values};
 use serde_json::Value;
 
 use crate::place::Finding;
@@ -134,6 +134,23 @@ pub(crate) struct Resolved {
     pub(crate) secrets: Secrets,
     /// Secrets that could not be had; their values are left as they were.
     pub(crate) findings: Vec<Finding>,
+}
+
+/// Bytes of a secret in the file itself that is no common word.
+const LONG_ENOUGH: usize = 12;
+
+impl Resolved {
+    /// Treats what is written into a secret key itself like any other secret.
+    /// A short one would blot out words that happen to be the same.
+    pub(crate) fn keep_to_itself(&mut self, fields: &[Field]) {
+        let secret = fields
+            .iter()
+            .filter(|field| matches!(field.value, FieldType::Secret | FieldType::Token));
+        let values = secret.filter_map(|field| self.values.get(field.key)?.as_str());
+        for value in values.filter(|value| value.len() >= LONG_ENOUGH) {
+            self.secrets.add(value);
+        }
+    }
 }
 
 /// Fills the secrets into every string of `values`:

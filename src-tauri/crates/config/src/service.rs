@@ -76,6 +76,11 @@ impl Service {
         &self.check.probe
     }
 
+    /// The services that it is made of.
+    pub fn members(&self) -> &[ServiceId] {
+        self.check.probe.members()
+    }
+
     /// What must be taken out of every text its probe produces.
     pub fn secrets(&self) -> &Secrets {
         &self.check.secrets

@@ -1,3 +1,4 @@
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use probe::{Field, FieldType};
@@ -31,6 +32,8 @@ pub struct Settings {
     pub keep_hours: Duration,
     /// How long daily figures are kept.
     pub keep_days: Duration,
+    /// Where services that report in find this app.
+    pub push_address: SocketAddr,
     /// `host:port` that answer whenever this machine is online. None: never
     /// ask, hold the services responsible.
     pub connectivity_targets: Vec<String>,
@@ -68,6 +71,9 @@ pub struct Preferences {
 /// networks block: the targets where `[connectivity]` has none.
 pub const CONNECTIVITY_TARGETS: [&str; 3] = ["1.1.1.1:443", "8.8.8.8:443", "9.9.9.9:443"];
 
+/// This machine only.
+const PUSH_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7468);
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Default for Settings {
@@ -85,6 +91,7 @@ impl Default for Settings {
             keep_raw: DAY * 7,
             keep_hours: DAY * 90,
             keep_days: DAY * 1825,
+            push_address: PUSH_ADDRESS,
             connectivity_targets: CONNECTIVITY_TARGETS.map(str::to_owned).into(),
         }
     }
@@ -207,6 +214,13 @@ pub const SETTINGS: &[Field] = &[
         "Keep hours",
         "How long hourly figures are kept.",
         "90d",
+        FieldType::Text,
+    ),
+    setting(
+        "push_address",
+        "Reports come to",
+        "The address and port that services report to. Only this machine can by default.",
+        "127.0.0.1:7468",
         FieldType::Text,
     ),
     setting("keep_days", "Keep days", "How long daily figures are kept.", "1825d", FieldType::Text),

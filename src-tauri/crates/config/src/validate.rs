@@ -1,9 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use health::{Preset, ServiceId, Thresholds, Tier};
-use probe::{Field, Kind, Step, Values};
+use probe::{Field, FieldType, Kind, Step, Values};
 use serde_json::Value;
 
 use crate::place::Finding;
@@ -32,6 +33,37 @@ pub(crate) struct Around<'a> {
     /// The ids that are no longer free, and who has them: "line 3".
     pub(crate) taken: &'a BTreeMap<String, String>,
     pub(crate) environment: &'a Environment,
+    /// What each group is made of.
+    pub(crate) groups: &'a Groups,
+}
+
+/// The members of each group, by the groups' ids.
+pub(crate) type Groups = BTreeMap<String, BTreeSet<String>>;
+
+impl Around<'_> {
+    /// Whether `group` has `member` in it, at whatever depth.
+    fn is_made_of(&self, group: &ServiceId, member: &ServiceId) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![group.as_str()];
+        while let Some(id) = open.pop() {
+            if id == member.as_str() {
+                return true;
+            }
+            if seen.insert(id) {
+                open.extend(self.groups.get(id).into_iter().flatten().map(String::as_str));
+            }
+        }
+        false
+    }
+}
+
+/// The members that a service's keys name, if it is a group, and its id.
+pub(crate) fn group(values: &Values) -> Option<(String, BTreeSet<String>)> {
+    let kind = Kind::from_name(text(values, "check")?)?;
+    let field = kind.fields().iter().find(|field| field.value == FieldType::Services)?;
+    let members = values.get(field.key)?.as_array()?;
+    let members = members.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    Some((text(values, "id")?.to_owned(), members))
 }
 
 /// What came of a service's keys.
@@ -64,7 +96,12 @@ pub(crate) fn service(values: &Values, around: &Around<'_>) -> Checked {
     table.check(IDENTITY.iter().filter(|field| field.key != "check"));
     table.check(TIMING.iter().filter(|field| field.key != SLO));
     let id = id(&mut table, around);
-    let depends_on = depends_on(&mut table, id.as_ref(), around);
+    let mut depends_on = services(&mut table, "depends_on", id.as_ref(), around);
+    for member in members(&mut table, kind, id.as_ref(), around) {
+        if !depends_on.contains(&member) {
+            depends_on.push(member);
+        }
+    }
     let timing = timing(&mut table, kind, around.settings);
     let check = kind.and_then(|kind| check(&mut table, kind, around.environment));
     let Table { problems, warnings, .. } = table;
@@ -114,6 +151,7 @@ pub(crate) fn settings(values: &Values) -> (Settings, Vec<Finding>) {
         keep_raw: table.days("keep_raw").unwrap_or(default.keep_raw),
         keep_hours: table.days("keep_hours").unwrap_or(default.keep_hours),
         keep_days: table.days("keep_days").unwrap_or(default.keep_days),
+        push_address: table.address("push_address").unwrap_or(default.push_address),
         connectivity_targets: default.connectivity_targets,
     };
     (settings, table.problems)
@@ -194,6 +232,20 @@ impl<'a> Table<'a> {
 
     fn count(&self, key: &str) -> Option<u32> {
         self.sound(key).and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok())
+    }
+
+    /// An address of this machine and a port.
+    fn address(&mut self, key: &str) -> Option<SocketAddr> {
+        let text = self.sound(key)?.as_str()?;
+        let address = text.parse().ok();
+        if address.is_none() {
+            self.problems.push(Finding::value(
+                key,
+                format!("`{text}` is no address with a port"),
+                "write \"127.0.0.1:7468\", or \"0.0.0.0:7468\" to take reports from other machines",
+            ));
+        }
+        address
     }
 
     /// Whole days, as `90d`: more of them than a duration may have.
@@ -324,18 +376,41 @@ fn id_help(id: &str) -> String {
     }
 }
 
-fn depends_on(
+/// What the service is made of: it needs that to work.
+fn members(
     table: &mut Table<'_>,
+    kind: Option<Kind>,
     own: Option<&ServiceId>,
     around: &Around<'_>,
 ) -> Vec<ServiceId> {
-    const KEY: &str = "depends_on";
-    let Some(Value::Array(items)) = table.values.get(KEY) else {
+    let fields = kind.map_or(&[][..], Kind::fields);
+    let Some(field) = fields.iter().find(|field| field.value == FieldType::Services) else {
+        return Vec::new();
+    };
+    let members = services(table, field.key, own, around);
+    for (index, member) in members.iter().enumerate() {
+        if own.is_some_and(|own| around.is_made_of(member, own)) {
+            let path = vec![Step::Key(field.key.to_owned()), Step::Index(index)];
+            let message = format!("`{member}` is itself made of this group");
+            table.problems.push(Finding::at(path, message, "remove one of them from the other"));
+        }
+    }
+    members
+}
+
+/// The services listed under `key`.
+fn services(
+    table: &mut Table<'_>,
+    key: &str,
+    own: Option<&ServiceId>,
+    around: &Around<'_>,
+) -> Vec<ServiceId> {
+    let Some(Value::Array(items)) = table.values.get(key) else {
         return Vec::new();
     };
     let mut ids: Vec<ServiceId> = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        let path = vec![Step::Key(KEY.to_owned()), Step::Index(index)];
+        let path = vec![Step::Key(key.to_owned()), Step::Index(index)];
         let id = item.as_str().and_then(|name| ServiceId::new(name).ok());
         let Some(id) = id.filter(|_| table.is_sound_at(&path)) else {
             continue;
@@ -370,19 +445,27 @@ fn dependency_help(name: &str, own: Option<&ServiceId>, known: &BTreeSet<String>
 /// 1. Thresholds are those of the kind, of `preset`, of the key itself.
 /// 2. `every` is that of the tier `supporting`, of `tier`, of the key itself.
 /// 3. `retry_every` is the smaller of 5 s and `every`, or the key itself.
+/// 4. Results in a row are those of the settings, 1 where the kind needs no
+///    confirmation, those of the key itself.
 /// 4. The counts are those of `[settings]`, or of the key itself.
 fn timing(table: &mut Table<'_>, kind: Option<Kind>, settings: &Settings) -> Timing {
     let preset = named(table, "preset", Preset::ALL, Preset::as_str);
     let tier = named(table, "tier", Tier::ALL, Tier::as_str).unwrap_or_default();
     let every = table.duration("every", EVERY).unwrap_or(tier.every());
     external_warning(table, preset, tier, every);
+    let certain = kind.is_some_and(|kind| !kind.needs_confirmation());
+    let counts = ["fail_after", "recover_after", "stable_count"].map(|key| (key, table.count(key)));
+    let in_a_row = |key: &str, default: u32| {
+        let given = counts.iter().find(|(name, _)| *name == key).and_then(|(_, count)| *count);
+        given.unwrap_or(if certain { 1 } else { default })
+    };
     Timing {
         every,
         retry_every: retry_every(table, every),
         thresholds: thresholds(table, kind, preset),
-        fail_after: table.count("fail_after").unwrap_or(settings.fail_after),
-        recover_after: table.count("recover_after").unwrap_or(settings.recover_after),
-        stable_count: table.count("stable_count").unwrap_or(settings.stable_count),
+        fail_after: in_a_row("fail_after", settings.fail_after),
+        recover_after: in_a_row("recover_after", settings.recover_after),
+        stable_count: in_a_row("stable_count", settings.stable_count),
         slo_pct: slo(table),
     }
 }
@@ -520,7 +603,8 @@ fn own_values(values: &Values, kind: Kind) -> Values {
 /// Makes the probe. What a value whose secret is missing would be is unknown,
 /// so nothing else is said about it.
 fn check(table: &mut Table<'_>, kind: Kind, environment: &Environment) -> Option<Check> {
-    let resolved = secrets::resolve(&own_values(table.values, kind), environment);
+    let mut resolved = secrets::resolve(&own_values(table.values, kind), environment);
+    resolved.keep_to_itself(kind.fields());
     let made = kind.probe(&resolved.values);
     let unresolved = |key: Option<&str>| {
         key.is_some_and(|key| {

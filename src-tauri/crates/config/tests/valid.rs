@@ -168,6 +168,7 @@ max_per_host = 2
 keep_raw = "1d"
 keep_hours = "2d"
 keep_days = "3650d"
+push_address = "0.0.0.0:80"
 
 [connectivity]
 targets = []
@@ -186,6 +187,7 @@ targets = []
         keep_raw: day,
         keep_hours: day * 2,
         keep_days: day * 3650,
+        push_address: "0.0.0.0:80".parse().expect("an address"),
         connectivity_targets: Vec::new(),
     };
     assert_eq!(config(text).settings, expected);

@@ -3,7 +3,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use health::{CheckResult, Metadata, Observation, ServiceId, Timestamp};
+use health::{CheckResult, Observation, Outcome, ServiceId, ServiceStatus, Timestamp};
+use probe::Context;
 use tokio::task::{AbortHandle, Id, JoinSet};
 
 use crate::clock::Clock;
@@ -32,7 +33,8 @@ impl From<&config::Settings> for Limits {
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub id: ServiceId,
-    pub result: CheckResult,
+    /// `Err` says why nothing was observed.
+    pub result: Result<CheckResult, String>,
     pub address: Option<IpAddr>,
 }
 
@@ -51,7 +53,7 @@ pub(crate) struct Checks {
     running: JoinSet<Finished>,
     tasks: BTreeMap<Id, Running>,
     per_host: BTreeMap<String, usize>,
-    waiting: VecDeque<Target>,
+    waiting: VecDeque<(Target, Context)>,
     /// Who is under way or waits.
     busy: BTreeSet<ServiceId>,
 }
@@ -74,16 +76,18 @@ impl Checks {
         self.start_waiting();
     }
 
-    /// Checks the target now, or as soon as the limits allow.
-    pub fn start(&mut self, target: &Target) {
+    /// Checks the target now, or as soon as the limits allow; false if it is
+    /// being checked already.
+    pub fn start(&mut self, target: &Target, context: Context) -> bool {
         if !self.busy.insert(target.id().clone()) {
-            return;
+            return false;
         }
         if self.has_room_for(target) {
-            self.spawn(target.clone());
+            self.spawn(target.clone(), context);
         } else {
-            self.waiting.push_back(target.clone());
+            self.waiting.push_back((target.clone(), context));
         }
+        true
     }
 
     /// The next check that comes back; pending for ever while none is under way.
@@ -116,7 +120,7 @@ impl Checks {
 
     /// Drops a check that is under way, or waits.
     pub fn cancel(&mut self, id: &ServiceId) {
-        self.waiting.retain(|target| target.id() != id);
+        self.waiting.retain(|(target, _)| target.id() != id);
         self.busy.remove(id);
         let running = self.tasks.iter().find(|(_, running)| running.target.id() == id);
         if let Some((&task, running)) = running {
@@ -148,11 +152,11 @@ impl Checks {
     }
 
     fn start_waiting(&mut self) {
-        for target in std::mem::take(&mut self.waiting) {
+        for (target, context) in std::mem::take(&mut self.waiting) {
             if self.has_room_for(&target) {
-                self.spawn(target);
+                self.spawn(target, context);
             } else {
-                self.waiting.push_back(target);
+                self.waiting.push_back((target, context));
             }
         }
     }
@@ -162,10 +166,10 @@ impl Checks {
         self.tasks.len() < self.limits.in_flight && of_host < self.limits.per_host
     }
 
-    fn spawn(&mut self, target: Target) {
+    fn spawn(&mut self, target: Target, context: Context) {
         *self.per_host.entry(target.probe.host().to_owned()).or_insert(0) += 1;
         let at = self.clock.now();
-        let handle = self.running.spawn(check(target.clone(), at));
+        let handle = self.running.spawn(check(target.clone(), context, at));
         self.tasks.insert(handle.id(), Running { target, at, handle });
     }
 }
@@ -174,11 +178,12 @@ impl Checks {
 /// does not is ended this much later.
 const OVERDUE: Duration = Duration::from_secs(2);
 
-async fn check(target: Target, at: Timestamp) -> Finished {
+async fn check(target: Target, context: Context, at: Timestamp) -> Finished {
     let timeout = target.thresholds.timeout;
-    let observation = tokio::time::timeout(timeout + OVERDUE, target.probe.check(timeout))
-        .await
-        .unwrap_or_else(|_| failure(format!("timed out after {} s", timeout.as_secs_f64())));
+    let observation =
+        tokio::time::timeout(timeout + OVERDUE, target.probe.check(timeout, &context))
+            .await
+            .unwrap_or_else(|_| failure(format!("timed out after {} s", timeout.as_secs_f64())));
     finished(&target, at, observation)
 }
 
@@ -193,38 +198,85 @@ fn crashed(target: &Target, at: Timestamp, panic: &(dyn Any + Send)) -> Finished
 }
 
 fn failure(message: String) -> Observation {
-    Observation {
-        response_time: None,
-        outcome: Err(message),
-        address: None,
-        metadata: Metadata::new(),
-    }
+    Observation::of(Outcome::Unhealthy(message))
 }
 
 fn finished(target: &Target, at: Timestamp, observation: Observation) -> Finished {
     let address = observation.address;
     let mut result = CheckResult::judge(at, observation, &target.thresholds);
     let redact = |text: &mut String| *text = target.secrets.redact(text).into_owned();
-    redact(&mut result.message);
-    result.metadata.values_mut().for_each(redact);
+    match &mut result {
+        Ok(result) => {
+            redact(&mut result.message);
+            result.metadata.values_mut().for_each(redact);
+            result.evidence.texts_mut().for_each(redact);
+        }
+        Err(reason) => redact(reason),
+    }
     Finished { id: target.id().clone(), result, address }
 }
 
-/// Checks every target once, as many at a time as `limits` allow. In the
-/// order of `targets`.
-pub async fn check_once(
-    targets: &[Target],
-    limits: Limits,
-    clock: Clock,
-) -> Vec<(ServiceId, CheckResult)> {
-    let mut checks = Checks::new(limits, clock);
-    for target in targets {
-        checks.start(target);
+/// The targets, and of `all` those that they are made of, at whatever depth.
+pub fn with_members(wanted: Vec<Target>, all: &[Target]) -> Vec<Target> {
+    let mut targets = wanted;
+    let mut looked_at = 0;
+    while looked_at < targets.len() {
+        for id in targets[looked_at].probe.members().to_vec() {
+            let known = targets.iter().any(|target| *target.id() == id);
+            targets.extend(all.iter().filter(|target| !known && *target.id() == id).cloned());
+        }
+        looked_at += 1;
     }
+    targets
+}
+
+/// What came of checking a service once; `Err` says why nothing was observed.
+pub type CheckedOnce = (ServiceId, Result<CheckResult, String>);
+
+/// Checks every target once, as many at a time as `limits` allow, and groups
+/// after their members. In the order of `targets`.
+pub async fn check_once(targets: &[Target], limits: Limits, clock: Clock) -> Vec<CheckedOnce> {
+    let mut checks = Checks::new(limits, clock);
+    let mut pending: Vec<&Target> = targets.iter().collect();
     let mut results = BTreeMap::new();
-    while !checks.is_idle() {
+    loop {
+        let unchecked: BTreeSet<_> =
+            targets.iter().map(Target::id).filter(|id| !results.contains_key(*id)).collect();
+        let waits =
+            |target: &&Target| target.probe.members().iter().any(|id| unchecked.contains(id));
+        let (waiting, ready): (Vec<_>, Vec<_>) = pending.into_iter().partition(waits);
+        for target in &ready {
+            checks.start(target, context_of(target, targets, &results));
+        }
+        pending = waiting;
+        if checks.is_idle() {
+            break;
+        }
         let finished = checks.next().await;
         results.insert(finished.id, finished.result);
     }
+    let stuck = "its members wait for it themselves";
+    for target in pending {
+        results.insert(target.id().clone(), Err(stuck.to_owned()));
+    }
     targets.iter().filter_map(|target| results.remove_entry(target.id())).collect()
+}
+
+fn context_of(
+    target: &Target,
+    targets: &[Target],
+    results: &BTreeMap<ServiceId, Result<CheckResult, String>>,
+) -> Context {
+    let member = |id: &ServiceId| {
+        let name = targets.iter().find(|target| target.id() == id)?.member.name.clone();
+        let status = match results.get(id)? {
+            Ok(result) => ServiceStatus::from(result.status),
+            Err(_) => ServiceStatus::Unknown,
+        };
+        Some((id.clone(), (name, status)))
+    };
+    Context {
+        members: target.probe.members().iter().filter_map(member).collect(),
+        ..Context::default()
+    }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use health::{Event, IncidentId, Pause, Saved, ServiceId, Timestamp};
 use history::{Bar, Writer};
+use probe::Report;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::check::Limits;
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     CheckNow(Option<ServiceId>),
     Pause(Option<ServiceId>, Option<Pause>),
     Mute(ServiceId, Option<Timestamp>),
+    Report(ServiceId, Report),
+    Listen(Result<(), String>),
     Replan(Plan),
     Stop(oneshot::Sender<()>),
 }
@@ -117,6 +120,17 @@ impl Engine {
     pub fn mute(&self, id: ServiceId, lasting: Option<Duration>) {
         let until = lasting.map(|lasting| self.clock.now() + lasting);
         self.send(Command::Mute(id, until));
+    }
+
+    /// From now on reports can come in, or they cannot and why. Before, nobody
+    /// is late.
+    pub fn listen(&self, listening: Result<(), String>) {
+        self.send(Command::Listen(listening));
+    }
+
+    /// Hands over what a service reported of itself.
+    pub fn report(&self, id: ServiceId, report: Report) {
+        self.send(Command::Report(id, report));
     }
 
     /// Goes on with another plan; services that are in both are not disturbed.

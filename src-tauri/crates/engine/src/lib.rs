@@ -16,7 +16,7 @@ mod surroundings;
 mod target;
 mod watcher;
 
-pub use check::{Limits, check_once};
+pub use check::{CheckedOnce, Limits, check_once, with_members};
 pub use clock::Clock;
 pub use engine::{Engine, Past, Plan};
 pub use snapshot::{ServiceView, Snapshot};

@@ -51,7 +51,7 @@ pub struct ServiceView {
     pub status: ServiceStatus,
     /// When that began.
     pub since: Option<Timestamp>,
-    /// The last result's message; empty before the first.
+    /// The last result's message, or why there was none; empty before the first.
     pub message: String,
     /// The last result's time, in ms.
     pub response_time_ms: Option<f64>,
@@ -74,7 +74,13 @@ pub struct ServiceView {
 }
 
 impl ServiceView {
-    pub(crate) fn new(target: &Target, state: &ServiceState, bars: VecDeque<Bar>) -> Self {
+    /// `unseen` says why the last check saw nothing, if it did not.
+    pub(crate) fn new(
+        target: &Target,
+        state: &ServiceState,
+        unseen: Option<&str>,
+        bars: VecDeque<Bar>,
+    ) -> Self {
         let last = state.last.as_ref();
         Self {
             id: target.id().clone(),
@@ -84,7 +90,10 @@ impl ServiceView {
             target: target.secrets.redact(&target.probe.target()).into_owned(),
             status: state.status,
             since: state.since,
-            message: last.map(|last| last.message.clone()).unwrap_or_default(),
+            message: unseen
+                .or(last.map(|last| last.message.as_str()))
+                .unwrap_or_default()
+                .to_owned(),
             response_time_ms: last.and_then(|last| last.response_time_ms),
             caused_by: state.caused_by().cloned(),
             flapping: state.is_flapping(),

@@ -1,3 +1,4 @@
+mod context;
 mod publish;
 mod sight;
 
@@ -6,11 +7,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use health::{Event, Fleet, ServiceId, Status};
+use health::{CheckResult, Event, Fleet, ServiceId, Status};
 use history::{Bar, Writer};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
 
+use self::context::Reports;
 use self::sight::Connectivity;
 use crate::check::{Checks, Finished};
 use crate::engine::{Command, Past, Plan};
@@ -24,6 +26,12 @@ use crate::target::Target;
 
 /// The longest the loop sleeps, so that a sleep of the machine is noticed.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// A result that has an answer or a failure in it.
+struct Judgeable {
+    id: ServiceId,
+    result: CheckResult,
+}
 
 /// The one task that owns the judgement: takes commands and results in order,
 /// writes them down, publishes what came of them.
@@ -40,8 +48,11 @@ pub(crate) struct Watcher {
     /// Where each service was last reached.
     addresses: BTreeMap<ServiceId, IpAddr>,
     /// Failures that wait for the answer whether the internet is there.
-    suspects: Vec<Finished>,
+    suspects: Vec<Judgeable>,
     connectivity: Connectivity,
+    reports: Reports,
+    /// Why the last check of a service saw nothing.
+    unseen: BTreeMap<ServiceId, String>,
     views: BTreeMap<ServiceId, Arc<ServiceView>>,
     /// Results from before of services that have no view yet.
     bars: BTreeMap<ServiceId, VecDeque<Bar>>,
@@ -77,6 +88,8 @@ impl Watcher {
             addresses: BTreeMap::new(),
             suspects: Vec::new(),
             connectivity: Connectivity::default(),
+            reports: Reports::new(),
+            unseen: BTreeMap::new(),
             views: BTreeMap::new(),
             bars,
             touched: BTreeSet::new(),
@@ -166,7 +179,10 @@ impl Watcher {
             && !paused
             && !self.sight.blocks(self.reach(id))
         {
-            self.checks.start(target);
+            let context = self.context(target);
+            if self.checks.start(target, context) {
+                self.reports.seen(id);
+            }
         }
     }
 
@@ -184,6 +200,12 @@ impl Watcher {
             self.addresses.insert(finished.id.clone(), address);
         }
         let reach = self.reach(&finished.id);
+        let result = match finished.result {
+            Ok(result) => result,
+            Err(reason) => return self.saw_nothing(&finished.id, reason),
+        };
+        self.unseen.remove(&finished.id);
+        let finished = Judgeable { id: finished.id, result };
         let answered = finished.result.status != Status::Unhealthy
             || finished.result.response_time_ms.is_some();
         if answered && reach == Reach::Public {
@@ -207,8 +229,8 @@ impl Watcher {
         }
     }
 
-    fn judge(&mut self, finished: Finished) {
-        let Finished { id, result, .. } = finished;
+    fn judge(&mut self, finished: Judgeable) {
+        let Judgeable { id, result } = finished;
         let now = self.surroundings.clock.now();
         let events = self.fleet.observe(&id, result, now);
         let opened: Vec<_> = events
@@ -279,6 +301,8 @@ impl Watcher {
                 self.touch(Some(&id));
                 self.apply(events);
             }
+            Command::Report(id, report) => self.reported(&id, report),
+            Command::Listen(listening) => self.listen(listening),
             Command::Replan(plan) => {
                 let members = plan.targets.iter().map(|target| target.member.clone()).collect();
                 let events = self.fleet.reconfigure(members, now);
@@ -300,6 +324,8 @@ impl Watcher {
             self.schedule.remove(id);
             self.views.remove(id);
             self.addresses.remove(id);
+            self.reports.forget(id);
+            self.unseen.remove(id);
             self.checks.cancel(id);
             self.writer.save_state(&format!("service/{id}"), &serde_json::Value::Null);
         }
@@ -314,7 +340,9 @@ impl Watcher {
             if let Some(state) = self.fleet.service(id) {
                 let known = self.views.get(id).map(|view| view.bars.clone());
                 let bars = known.or_else(|| self.bars.remove(id)).unwrap_or_default();
-                self.views.insert(id.clone(), Arc::new(ServiceView::new(target, state, bars)));
+                let unseen = self.unseen.get(id).map(String::as_str);
+                self.views
+                    .insert(id.clone(), Arc::new(ServiceView::new(target, state, unseen, bars)));
             }
         }
         self.connectivity.witnesses.retain(|id| self.targets.contains_key(id));

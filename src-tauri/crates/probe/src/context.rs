@@ -12,8 +12,20 @@ pub struct Context {
     pub members: BTreeMap<ServiceId, (String, ServiceStatus)>,
     /// The last report of the service.
     pub report: Option<Received>,
-    /// How long the service could have reported by now. None: it never can.
-    pub listening_for: Option<Duration>,
+    /// Whether reports can come in.
+    pub listening: Listening,
+}
+
+/// Whether reports can come in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Listening {
+    /// Nobody listens: only the running app does.
+    #[default]
+    Nowhere,
+    /// For so long by now.
+    For(Duration),
+    /// They cannot, and why.
+    Failed(String),
 }
 
 /// A report that came in.

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use health::{Observation, ServiceId, Thresholds};
 
-pub use context::{Context, Received, Report};
+pub use context::{Context, Listening, Received, Report};
 pub use duration::{InvalidDuration, parse_duration};
 pub use field::{Field, FieldError, FieldType, Section, Step, Values, check_fields};
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use health::{Measurement, Observation, Outcome, Status, Thresholds};
+use health::{Observation, Outcome, Status, Thresholds};
 
 use crate::field::{Field, FieldError, FieldType, Form, Values, duration, token};
 use crate::text::clean;
-use crate::{Checking, Context, Probe, Report};
+use crate::{Checking, Context, Listening, Probe, Report};
 
 pub(crate) const LABEL: &str = "Push (reports in)";
 pub(crate) const HELP: &str = "The service reports in by itself, with curl: cron jobs, backups, scripts. Silence is a failure.";
@@ -50,9 +50,13 @@ impl Push {
     /// 4. Else the report says how the service is; before the first one,
     ///    nothing is known.
     fn judge(&self, context: &Context) -> Outcome {
-        let Some(listening_for) = context.listening_for else {
-            let reason = "it reports to the running app, and cannot be asked";
-            return Outcome::Unknown(reason.to_owned());
+        let listening_for = match &context.listening {
+            Listening::For(time) => *time,
+            Listening::Nowhere => {
+                let reason = "it reports to the running app, and cannot be asked";
+                return Outcome::Unknown(reason.to_owned());
+            }
+            Listening::Failed(reason) => return Outcome::Unknown(reason.clone()),
         };
         let since_report = context.report.as_ref().map(|received| received.ago);
         let silence = since_report.map_or(listening_for, |ago| ago.min(listening_for));
@@ -144,7 +148,8 @@ mod tests {
     }
 
     fn judged(report: Option<Received>, listening_for: Option<Duration>) -> Outcome {
-        push().judge(&Context { report, listening_for, ..Context::default() })
+        let listening = listening_for.map_or(Listening::Nowhere, Listening::For);
+        push().judge(&Context { report, listening, ..Context::default() })
     }
 
     #[test]

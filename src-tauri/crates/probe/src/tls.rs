@@ -121,9 +121,9 @@ impl Tls {
             None => builder.with_no_client_auth(),
         };
         config.resumption = Resumption::store(Arc::new(NoSessions));
-        let verified = form.or("verify_tls", true, boolean)?;
+        let trusts_anything = !form.or("verify_tls", true, boolean)?;
         let warn_days = form.or("cert_warn_days", DEFAULT_WARN_DAYS, whole)?;
-        Ok(Self { config, warn_days: verified.then_some(warn_days) })
+        Ok(Self { config, warn_days: (!trusts_anything).then_some(warn_days) })
     }
 
     /// The same, offering these protocols (ALPN), best first.

@@ -14,15 +14,20 @@ impl Watcher {
     pub(super) fn apply(&mut self, events: Vec<Event>) {
         let mut announcements = Vec::new();
         let mut incidents = Vec::new();
+        let mut changed = Vec::new();
         for event in events {
             match &event {
                 Event::Result { service, result } => {
                     self.record(service, result);
                     self.touched.insert(service.clone());
                 }
-                Event::StatusChanged { service, .. }
-                | Event::FlappingStarted { service, .. }
-                | Event::FlappingStopped { service, .. } => self.touch(Some(service)),
+                Event::StatusChanged { service, .. } => {
+                    self.touch(Some(service));
+                    changed.push(service.clone());
+                }
+                Event::FlappingStarted { service, .. } | Event::FlappingStopped { service, .. } => {
+                    self.touch(Some(service));
+                }
                 Event::IncidentOpened { incident, .. }
                 | Event::CauseChanged { incident, .. }
                 | Event::IncidentResolved { incident, .. } => {
@@ -48,6 +53,7 @@ impl Watcher {
             self.tell(event);
         }
         self.write_incidents(incidents, announcements);
+        self.check_groups_of(&changed);
     }
 
     fn write_incidents(&self, mut incidents: Vec<Incident>, announcements: Vec<Event>) {
@@ -124,7 +130,8 @@ impl Watcher {
                 (self.targets.get(&id), self.fleet.service(&id), self.views.get_mut(&id))
             {
                 let bars = std::mem::take(&mut Arc::make_mut(view).bars);
-                *view = Arc::new(ServiceView::new(target, state, bars));
+                let unseen = self.unseen.get(&id).map(String::as_str);
+                *view = Arc::new(ServiceView::new(target, state, unseen, bars));
             }
         }
         let unobserved = self.sight.reason().filter(|_| self.hides_something());

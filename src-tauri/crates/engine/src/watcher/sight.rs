@@ -6,8 +6,7 @@ use std::time::Duration;
 use health::{Event, ServiceId, ServiceStatus};
 use tokio::time::Instant;
 
-use super::Watcher;
-use crate::check::Finished;
+use super::{Judgeable, Watcher};
 use crate::reach::Reach;
 use crate::sight::Sight;
 use crate::sleep::Power;
@@ -52,7 +51,7 @@ impl Watcher {
 
     /// A failure of a public service, before it is known whether the internet
     /// is there.
-    pub(super) fn suspect(&mut self, finished: Finished) {
+    pub(super) fn suspect(&mut self, finished: Judgeable) {
         self.connectivity.witnesses.remove(&finished.id);
         let asking = !self.connectivity.witnesses.is_empty();
         self.suspects.push(finished);
@@ -201,6 +200,7 @@ impl Watcher {
 
     fn forget_questions(&mut self) {
         self.checks.abandon();
+        self.reports.slept_until(Instant::now());
         self.suspects.clear();
         self.connectivity.proven = None;
         if let Some(question) = self.connectivity.question.take() {

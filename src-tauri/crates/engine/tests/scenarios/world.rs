@@ -1,17 +1,15 @@
 use std::collections::{BTreeMap, VecDeque};
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use engine::{Clock, Engine, Limits, Past, Plan, Snapshot, Surroundings, Target};
 use health::{
-    Event, Incident, JudgePolicy, Member, Metadata, Observation, ServiceId, Status, Thresholds,
+    Event, Incident, JudgePolicy, Member, Observation, Outcome, ServiceId, Status, Thresholds,
     Timestamp,
 };
 use history::History;
-use probe::Probe;
+use probe::{Checking, Context, Probe};
 use tempfile::TempDir;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::time::Instant;
@@ -185,7 +183,7 @@ struct Scripted {
 }
 
 impl Probe for Scripted {
-    fn check(&self, timeout: Duration) -> Pin<Box<dyn Future<Output = Observation> + Send + '_>> {
+    fn check<'a>(&'a self, timeout: Duration, _: &'a Context) -> Checking<'a> {
         Box::pin(async move {
             let world = &self.world.0;
             *world.checks.write().expect("unpoisoned").entry(self.id.clone()).or_insert(0) += 1;
@@ -194,19 +192,19 @@ impl Probe for Scripted {
             let (response_time, outcome) = match behaviour {
                 Behaviour::Up(latency) if latency < timeout => {
                     tokio::time::sleep(latency).await;
-                    (Some(latency), Ok("ok".to_owned()))
+                    (Some(latency), Outcome::Healthy("ok".to_owned()))
                 }
                 Behaviour::Up(_) => {
                     tokio::time::sleep(timeout).await;
-                    (None, Err("timed out".to_owned()))
+                    (None, Outcome::Unhealthy("timed out".to_owned()))
                 }
-                Behaviour::Down => (None, Err("connection refused".to_owned())),
+                Behaviour::Down => (None, Outcome::Unhealthy("connection refused".to_owned())),
                 Behaviour::Says(message) => {
-                    (Some(Duration::from_millis(1)), Err(message.to_owned()))
+                    (Some(Duration::from_millis(1)), Outcome::Unhealthy(message.to_owned()))
                 }
                 Behaviour::Panic => panic!("a bug in the probe"),
             };
-            Observation { response_time, outcome, address: None, metadata: Metadata::new() }
+            Observation { response_time, ..Observation::of(outcome) }
         })
     }
 
