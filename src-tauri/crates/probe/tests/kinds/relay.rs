@@ -161,7 +161,10 @@ mod tests {
     #[tokio::test]
     async fn nobody_listens_on_a_refused_port() {
         let refused = TcpStream::connect((Ipv4Addr::LOCALHOST, refused_port())).await;
-        assert_eq!(refused.map_err(|e| e.kind()).err(), Some(std::io::ErrorKind::ConnectionRefused));
+        assert_eq!(
+            refused.map_err(|e| e.kind()).err(),
+            Some(std::io::ErrorKind::ConnectionRefused)
+        );
     }
 
     #[tokio::test]

@@ -6,18 +6,18 @@ mod ports;
 mod talk;
 mod tree;
 
-//Xpub mod bind;
-//Xpub mod dovecot;
+pub mod bind;
+pub mod dovecot;
 pub mod mariadb;
 pub mod mosquitto;
-//Xpub mod nats;
+pub mod nats;
 pub mod nginx;
 pub mod postgres;
-//Xpub mod proxy;
-//Xpub mod rabbitmq;
+pub mod proxy;
+pub mod rabbitmq;
 pub mod redis;
-//Xpub mod smtp;
-//Xpub mod sshd;
+pub mod smtp;
+pub mod sshd;
 
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command};
@@ -29,7 +29,6 @@ use tokio::time::Instant;
 pub use home::{Home, mode};
 pub use ports::free_ports;
 use tree::Tree;
-
 
 /// How long a server has to come up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -152,7 +151,9 @@ pub fn listens(port: u16) -> bool {
 
 fn taken(log: &str) -> bool {
     let log = log.to_lowercase();
-    ["in use", "eaddrinuse", "already bound", "could not bind"].iter().any(|words| log.contains(words))
+    ["in use", "eaddrinuse", "already bound", "could not bind"]
+        .iter()
+        .any(|words| log.contains(words))
 }
 
 /// Between two looks at what no signal is given for.

@@ -56,6 +56,12 @@ impl Home {
         self.user.map_or_else(caller, |id| (id, id))
     }
 
+    /// User and group name of its owner.
+    pub fn names(&self) -> (String, String) {
+        let (user, group) = self.ids();
+        (name_of("/etc/passwd", user), name_of("/etc/group", group))
+    }
+
     /// Writes a file only the server can read.
     pub fn write(&self, name: &str, content: &str) -> PathBuf {
         let path = self.join(name);
@@ -76,7 +82,8 @@ impl Home {
 
     /// Puts `server.pem` and `server.key` there.
     pub fn identity(&self, identity: &Identity) {
-        for (name, file) in [("server.pem", &identity.cert_file), ("server.key", &identity.key_file)]
+        for (name, file) in
+            [("server.pem", &identity.cert_file), ("server.key", &identity.key_file)]
         {
             self.write(name, &fs::read_to_string(file).expect("read"));
         }
@@ -139,4 +146,13 @@ impl Home {
             chown(path, self.user, self.user).expect("owned");
         }
     }
+}
+
+/// The name with that id, third in its line.
+fn name_of(file: &str, id: u32) -> String {
+    let text = fs::read_to_string(file).expect("there");
+    let id = id.to_string();
+    let line = text.lines().find(|line| line.split(':').nth(2) == Some(id.as_str()));
+    let name = line.and_then(|line| line.split(':').next());
+    name.unwrap_or_else(|| panic!("nobody has the id {id} in {file}")).to_owned()
 }

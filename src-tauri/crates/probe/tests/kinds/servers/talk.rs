@@ -25,14 +25,23 @@ pub fn plain(port: u16) -> Option<TcpStream> {
 
 /// Encrypts a connection to `localhost` as `ca` has certified it.
 pub fn encrypt(stream: TcpStream, ca: &CertificateDer<'static>) -> Option<impl Stream + use<>> {
+    encrypt_with(stream, ca, None)
+}
+
+fn encrypt_with(
+    stream: TcpStream,
+    ca: &CertificateDer<'static>,
+    protocol: Option<&[u8]>,
+) -> Option<impl Stream + use<>> {
     let mut roots = RootCertStore::empty();
     roots.add(ca.clone()).expect("a certificate");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("supported")
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols.extend(protocol.map(<[u8]>::to_vec));
     let name = ServerName::try_from("localhost").expect("a name");
     let connection = ClientConnection::new(Arc::new(config), name).expect("configured");
     let mut stream = StreamOwned::new(connection, stream);
@@ -45,6 +54,15 @@ pub fn encrypt(stream: TcpStream, ca: &CertificateDer<'static>) -> Option<impl S
 /// Connects to a port that speaks TLS from the start.
 pub fn tls(port: u16, ca: &CertificateDer<'static>) -> Option<impl Stream + use<>> {
     encrypt(plain(port)?, ca)
+}
+
+/// The same, for that protocol (ALPN).
+pub fn tls_with(
+    port: u16,
+    ca: &CertificateDer<'static>,
+    protocol: &[u8],
+) -> Option<impl Stream + use<>> {
+    encrypt_with(plain(port)?, ca, Some(protocol))
 }
 
 /// Sends, then reads until the answer holds `expected`; `None` where it never
