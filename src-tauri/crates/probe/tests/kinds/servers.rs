@@ -62,7 +62,7 @@ impl Server {
             let mut command = command(&home, ports);
             let mut processes = Processes::start(&home, &mut command);
             loop {
-                let answered = answers(&home, ports);
+                let answered = talk::impatiently(|| answers(&home, ports));
                 if let Some(status) = processes.child.try_wait().expect("a child") {
                     let log = home.log_tail();
                     assert!(
@@ -165,7 +165,7 @@ fn pause() {
 /// Looks until it is so.
 fn eventually(what: &str, server: &Server, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
+    while !talk::impatiently(&is_so) {
         assert!(Instant::now() < deadline, "{what}:\n{}", server.log_tail());
         pause();
     }
@@ -178,7 +178,7 @@ fn obeys(server: &mut Server, answers: impl Fn() -> bool) {
     let running = server.processes();
     assert!(running > 0);
     server.hang();
-    assert!(!answers(), "it hangs");
+    assert!(!talk::impatiently(&answers), "it hangs");
     assert!(listens(server.port()), "and still accepts");
     server.resume();
     eventually("it goes on", server, &answers);

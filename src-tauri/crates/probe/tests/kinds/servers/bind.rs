@@ -234,7 +234,7 @@ mod tests {
         }
         crate::servers::obeys(&mut bind.server, || {
             let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bound");
-            socket.set_read_timeout(Some(Duration::from_millis(500))).expect("set");
+            socket.set_read_timeout(Some(Duration::from_secs(1))).expect("set");
             socket.connect((Ipv4Addr::LOCALHOST, port)).expect("connected");
             let mut bytes = [0; 512];
             socket.send(&question("www.example.test", A)).is_ok()

@@ -32,7 +32,9 @@ impl MariaDb {
                 .args(["--auth-root-authentication-method=normal", "--innodb-log-file-size=4M"]),
         );
         let init = format!(
-            "ALTER USER root@localhost IDENTIFIED BY '{root}';\n\
+            "DELETE FROM mysql.global_priv WHERE User = 'root' AND Host <> 'localhost';\n\
+             FLUSH PRIVILEGES;\n\
+             ALTER USER root@localhost IDENTIFIED BY '{root}';\n\
              CREATE USER root@'127.0.0.1' IDENTIFIED BY '{root}';\n\
              GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;\n\
              CREATE DATABASE {database};\n\
