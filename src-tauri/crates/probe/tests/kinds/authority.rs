@@ -21,8 +21,6 @@ pub struct Identity {
     pub cert_file: PathBuf,
     /// Its private key, PEM (PKCS #8).
     pub key_file: PathBuf,
-    /// The certificate, DER.
-    pub der: CertificateDer<'static>,
 }
 
 /// Issues certificates nobody trusts who is not told to. Its files last as
@@ -107,7 +105,6 @@ impl Authority {
         Identity {
             cert_file: file("pem", &certificate.pem()),
             key_file: file("key", &key.serialize_pem()),
-            der: certificate.der().clone(),
         }
     }
 }

@@ -5,3 +5,6 @@ mod authority;
 mod errors;
 mod relay;
 mod servers;
+mod trial;
+
+mod http;
