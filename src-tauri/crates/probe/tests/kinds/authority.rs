@@ -132,8 +132,8 @@ fn params(names: &[&str], common_name: &str, days: i64) -> CertificateParams {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     let epoch = date_time_ymd(1970, 1, 1);
     let span = DAY * u32::try_from(days.unsigned_abs()).expect("days");
-    let end = if days < 0 { now - span } else { now + span } + Duration::from_secs(3600);
-    params.not_before = epoch + (now - 100 * DAY);
-    params.not_after = epoch + end;
+    let end = if days < 0 { now.checked_sub(span) } else { now.checked_add(span) };
+    params.not_before = epoch + now.checked_sub(100 * DAY).expect("long after 1970");
+    params.not_after = epoch + end.expect("long after 1970") + Duration::from_secs(3600);
     params
 }

@@ -23,7 +23,7 @@ async fn http() {
         wrong_credentials: &[Wrong {
             situation: "wrong password",
             keys: json!({"headers": {"Authorization": "Basic d3Jvbmc6d3Jvbmc="}}),
-            message: "401 Unauthorized, expected 200-299",
+            message: "expected status 200-299, got 401 Unauthorized",
         }],
         wrong_expectation: &[Wrong {
             situation: "text not in the response",

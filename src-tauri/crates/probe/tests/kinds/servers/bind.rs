@@ -1,3 +1,4 @@
+use super::home::run;
 use super::{Home, Server, talk};
 use crate::authority::{Authority, LOOPBACK};
 
@@ -129,9 +130,9 @@ fn sign(home: &Home) -> String {
         command.args(["-q", "-a", "ECDSAP256SHA256"]);
         command
     };
-    home.run(keygen().arg(ZONE));
-    let name = home.run(keygen().args(["-f", "KSK", ZONE]));
-    home.run(home.command("dnssec-signzone").args(["-q", "-S", "-o", ZONE, ZONE]));
+    run(keygen().arg(ZONE));
+    let name = run(keygen().args(["-f", "KSK", ZONE]));
+    run(home.command("dnssec-signzone").args(["-q", "-S", "-o", ZONE, ZONE]));
     let key = std::fs::read_to_string(home.join(&format!("{}.key", name.trim()))).expect("a key");
     let record = key.lines().find(|line| !line.starts_with(';')).expect("a record");
     let fields: Vec<_> = record.split_whitespace().collect();

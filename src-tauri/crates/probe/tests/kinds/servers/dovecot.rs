@@ -31,9 +31,9 @@ impl Dovecot {
         for dir in ["run", "state", "mail"] {
             home.make_dir(dir);
         }
-        let (server, [_, imaps_port, pop3_port, pop3s_port]) = Server::start(
+        let (server, [_, imaps_port, pop3_port, tls_pop3]) = Server::start(
             home,
-            |home, [port, imaps_port, pop3_port, pop3s_port]| {
+            |home, [port, imaps_port, pop3_port, tls_pop3]| {
                 let dir = home.text();
                 let (user, group) = home.ids();
                 let (user_name, group_name) = home.names();
@@ -56,7 +56,7 @@ impl Dovecot {
                     listener("imap", port, "no"),
                     listener("imaps", imaps_port, "yes"),
                     listener("pop3", pop3_port, "no"),
-                    listener("pop3s", pop3s_port, "yes"),
+                    listener("pop3s", tls_pop3, "yes"),
                 );
                 let mut command = home.command("dovecot");
                 command.arg("-F").arg("-c").arg(home.write("dovecot.conf", &config));
@@ -66,7 +66,7 @@ impl Dovecot {
                 logs_in(talk::plain(port), Self::PASSWORD) && talk::answers(pop3_port, "", "+OK")
             },
         );
-        Self { server, imaps_port, pop3_port, pop3s_port, authority }
+        Self { server, imaps_port, pop3_port, pop3s_port: tls_pop3, authority }
     }
 }
 

@@ -113,19 +113,6 @@ impl Home {
         command
     }
 
-    /// Runs a preparation to its end and gives back what it printed.
-    pub fn run(&self, command: &mut Command) -> String {
-        let output = command.output().expect("it runs");
-        assert!(
-            output.status.success(),
-            "{command:?}: {}\n{}{}",
-            output.status,
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
     /// Starts the server, in a process group of its own, with a new log.
     pub(super) fn spawn(&self, command: &mut Command) -> Child {
         let log = File::create(self.join("log")).expect("a log");
@@ -146,6 +133,19 @@ impl Home {
             chown(path, self.user, self.user).expect("owned");
         }
     }
+}
+
+/// Runs a preparation to its end and gives back what it printed.
+pub fn run(command: &mut Command) -> String {
+    let output = command.output().expect("it runs");
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// The name with that id, third in its line.

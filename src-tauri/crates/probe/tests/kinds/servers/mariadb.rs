@@ -1,7 +1,8 @@
+use super::home::run;
 use super::{Home, Server, talk};
 use crate::authority::{Authority, LOOPBACK};
 
-/// MariaDB with TLS. The database `app` has the table `jobs (id, state)` with
+/// `MariaDB` with TLS. The database `app` has the table `jobs (id, state)` with
 /// three rows, one of them `failed`.
 pub struct MariaDb {
     /// The process.
@@ -25,12 +26,11 @@ impl MariaDb {
         let authority = Authority::new();
         let home = Home::new();
         home.identity(&authority.server(LOOPBACK));
-        home.run(
-            home.command("mariadb-install-db")
-                .args(["--no-defaults", "--skip-test-db", "--skip-name-resolve"])
-                .arg(format!("--datadir={}", home.join("data").display()))
-                .args(["--auth-root-authentication-method=normal", "--innodb-log-file-size=4M"]),
-        );
+        run(home
+            .command("mariadb-install-db")
+            .args(["--no-defaults", "--skip-test-db", "--skip-name-resolve"])
+            .arg(format!("--datadir={}", home.join("data").display()))
+            .args(["--auth-root-authentication-method=normal", "--innodb-log-file-size=4M"]));
         let init = format!(
             "DELETE FROM mysql.global_priv WHERE User = 'root' AND Host <> 'localhost';\n\
              FLUSH PRIVILEGES;\n\

@@ -1,3 +1,4 @@
+use super::home::run;
 use super::{Home, Server, talk};
 use crate::authority::{Authority, LOOPBACK};
 
@@ -22,11 +23,10 @@ impl Mosquitto {
         let authority = Authority::new();
         let home = Home::new();
         home.identity(&authority.server(LOOPBACK));
-        home.run(
-            home.command("mosquitto_passwd")
-                .args(["-b", "-c", "users"])
-                .args([Self::USER, Self::PASSWORD]),
-        );
+        run(home
+            .command("mosquitto_passwd")
+            .args(["-b", "-c", "users"])
+            .args([Self::USER, Self::PASSWORD]));
         let (server, [_, tls_port]) = Server::start(
             home,
             |home, [port, tls_port]| {

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use super::home::run;
 use super::{Home, Server};
 use crate::authority::{Authority, LOOPBACK};
 
@@ -25,19 +26,18 @@ impl Postgres {
     pub const ADMIN_PASSWORD: &str = "admin-secret";
     /// Where the user may go.
     pub const DATABASE: &str = "app";
-    /// Where pg_hba.conf does not let the user in.
+    /// Where `pg_hba.conf` does not let the user in.
     pub const CLOSED_DATABASE: &str = "vault";
 
     /// A primary.
     pub fn start() -> Self {
         let home = Home::new();
         let password = home.write("password", Self::ADMIN_PASSWORD);
-        home.run(
-            home.command(program("initdb"))
-                .args(["-D", "data", "-U", Self::ADMIN, "-A", "scram-sha-256", "-E", "UTF8"])
-                .args(["--no-sync", "--no-instructions", "--pwfile"])
-                .arg(password),
-        );
+        run(home
+            .command(program("initdb"))
+            .args(["-D", "data", "-U", Self::ADMIN, "-A", "scram-sha-256", "-E", "UTF8"])
+            .args(["--no-sync", "--no-instructions", "--pwfile"])
+            .arg(password));
         let user = Self::USER;
         let hba = format!(
             "host replication {admin} 127.0.0.1/32 scram-sha-256\n\
@@ -48,7 +48,7 @@ impl Postgres {
             closed = Self::CLOSED_DATABASE,
         );
         home.write("data/pg_hba.conf", &hba);
-        let postgres = Self::run(home);
+        let postgres = Self::serve(home);
         postgres.query(
             "postgres",
             &[
@@ -71,13 +71,12 @@ impl Postgres {
     /// A standby that follows `primary`.
     pub fn standby(primary: &Self) -> Self {
         let home = Home::new();
-        home.run(
-            home.command(program("pg_basebackup"))
-                .env("PGPASSWORD", Self::ADMIN_PASSWORD)
-                .args(["-h", "127.0.0.1", "-U", Self::ADMIN, "-D", "data", "-R", "--no-sync"])
-                .args(["-c", "fast", "-p", &primary.server.port().to_string()]),
-        );
-        let standby = Self::run(home);
+        run(home
+            .command(program("pg_basebackup"))
+            .env("PGPASSWORD", Self::ADMIN_PASSWORD)
+            .args(["-h", "127.0.0.1", "-U", Self::ADMIN, "-D", "data", "-R", "--no-sync"])
+            .args(["-c", "fast", "-p", &primary.server.port().to_string()]));
+        let standby = Self::serve(home);
         super::eventually("it follows", &standby.server, || {
             let rows = standby.psql(Self::DATABASE).args(["-c", "TABLE jobs"]).output();
             rows.is_ok_and(|output| output.status.success())
@@ -91,14 +90,14 @@ impl Postgres {
         for statement in statements {
             psql.args(["-c", statement]);
         }
-        self.server.home().run(&mut psql)
+        run(&mut psql)
     }
 
     fn psql(&self, database: &str) -> Command {
         psql(self.server.home(), self.server.port(), database)
     }
 
-    fn run(home: Home) -> Self {
+    fn serve(home: Home) -> Self {
         let authority = Authority::new();
         home.identity(&authority.server(LOOPBACK));
         let (server, [_]) = Server::start(

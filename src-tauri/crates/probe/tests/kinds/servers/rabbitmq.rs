@@ -1,7 +1,7 @@
 use super::{Home, Server, talk};
 use crate::authority::{Authority, LOOPBACK};
 
-/// RabbitMQ with a user and a password, plain and with TLS, and with an Erlang
+/// `RabbitMQ` with a user and a password, plain and with TLS, and with an Erlang
 /// port mapper of its own.
 pub struct RabbitMq {
     /// The process.

@@ -1,3 +1,4 @@
+use super::home::run;
 use super::{Home, Server, talk};
 
 /// OpenSSH with an Ed25519 and an RSA host key. It lets nobody in.
@@ -15,12 +16,11 @@ impl Sshd {
     pub fn start() -> Self {
         let home = Home::new();
         let [ed25519, rsa] = ["ed25519", "rsa"].map(|algorithm| {
-            home.run(
-                home.command("ssh-keygen")
-                    .args(["-q", "-N", "", "-t", algorithm])
-                    .args(["-f", algorithm]),
-            );
-            let printed = home.run(home.command("ssh-keygen").args(["-l", "-f", algorithm]));
+            run(home
+                .command("ssh-keygen")
+                .args(["-q", "-N", "", "-t", algorithm])
+                .args(["-f", algorithm]));
+            let printed = run(home.command("ssh-keygen").args(["-l", "-f", algorithm]));
             printed.split(' ').nth(1).expect("`256 SHA256:... comment`").to_owned()
         });
         let (server, [_]) = Server::start(
@@ -52,9 +52,9 @@ fn sshd_answers_hangs_and_stops() {
     let home = sshd.server.home();
     for (algorithm, fingerprint) in [("ed25519", &sshd.ed25519), ("rsa", &sshd.rsa)] {
         let scan = ["-p", &port.to_string(), "-t", algorithm, "127.0.0.1"].map(str::to_owned);
-        let key = home.run(home.command("ssh-keyscan").args(scan));
+        let key = run(home.command("ssh-keyscan").args(scan));
         home.write("seen", &key);
-        let seen = home.run(home.command("ssh-keygen").args(["-l", "-f", "seen"]));
+        let seen = run(home.command("ssh-keygen").args(["-l", "-f", "seen"]));
         assert!(seen.contains(fingerprint.as_str()), "{seen}");
     }
     super::obeys(&mut sshd.server, || greets(port));

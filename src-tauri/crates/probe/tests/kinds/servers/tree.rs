@@ -134,3 +134,73 @@ fn processes() -> BTreeMap<i32, Process> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use crate::servers::{Home, Server};
+
+    /// A shell script that has begun when there is a file `begun`.
+    fn script(text: &str) -> Server {
+        let (server, [_]) = Server::start(
+            Home::new(),
+            |home, [_]| {
+                let mut command = home.command("sh");
+                command.args(["-c", text]);
+                command
+            },
+            |home, [_]| home.join("begun").exists(),
+        );
+        server
+    }
+
+    #[test]
+    fn who_left_the_group_and_the_parent_is_ended_too() {
+        // One in a session of its own, whose parent is gone.
+        let mut server = script("(setsid sh -c 'touch begun; sleep 600' &); exec sleep 600");
+        crate::servers::eventually("all are there", &server, || server.processes() == 3);
+        server.stop();
+        assert_eq!(server.processes.tree.alive(), [] as [i32; 0]);
+    }
+
+    #[test]
+    fn who_lost_its_first_process_is_ended_too() {
+        let mut server =
+            script("(setsid sh -c 'sleep 1 & touch begun; exec sleep 600' &); sleep 600");
+        super::send(server.processes.tree.root, super::Signal::KILL);
+        crate::servers::eventually("one is left", &server, || server.processes() < 4);
+        assert!(server.processes() > 0);
+        server.stop();
+        assert_eq!(server.processes.tree.alive(), [] as [i32; 0]);
+    }
+
+    #[test]
+    fn a_port_that_is_taken_meanwhile_is_changed() {
+        let thief = Cell::new(None);
+        let (server, [port]) = Server::start(
+            Home::new(),
+            |home, [port]| {
+                if let Some((taken, listener)) = thief.take() {
+                    thief.set(Some((taken, listener)));
+                } else {
+                    let listener = std::net::TcpListener::bind(("127.0.0.1", port));
+                    thief.set(Some((port, listener.expect("it was free"))));
+                }
+                let mut command = home.command("redis-server");
+                command.args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
+                command
+            },
+            |_, [port]| crate::servers::talk::answers(port, "PING\r\n", "+PONG"),
+        );
+        let (taken, _listener) = thief.take().expect("taken");
+        assert_ne!(port, taken);
+        assert_eq!(server.port(), port);
+    }
+
+    #[test]
+    #[should_panic(expected = "no such thing")]
+    fn who_ends_at_once_is_told_with_its_log() {
+        script("echo no such thing >&2; exit 3");
+    }
+}
