@@ -23,7 +23,6 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use rustix::process::Signal;
 use tokio::time::Instant;
 
 pub use home::{Home, mode};
@@ -106,12 +105,12 @@ impl Server {
 
     /// Stops all its processes where they stand: it accepts, and says nothing.
     pub fn hang(&self) {
-        self.processes.tree.signal(Signal::STOP);
+        self.processes.tree.freeze();
     }
 
     /// Lets it go on.
     pub fn resume(&self) {
-        self.processes.tree.signal(Signal::CONT);
+        self.processes.tree.thaw();
     }
 
     /// How many processes it has.

@@ -68,18 +68,26 @@ impl Tree {
         found
     }
 
-    /// Sends a signal to all, and to those that came meanwhile.
-    pub fn signal(&self, signal: Signal) {
-        let mut told = Vec::new();
+    /// Stops all where they stand, those that come meanwhile too. When this
+    /// returns, none of their threads runs.
+    pub fn freeze(&self) {
         loop {
-            let new: Vec<_> = self.alive().into_iter().filter(|id| !told.contains(id)).collect();
-            if new.is_empty() {
+            let mut running = self.alive();
+            running.retain(|id| runs(*id));
+            if running.is_empty() {
                 return;
             }
-            for id in new {
-                send(id, signal);
-                told.push(id);
+            for id in running {
+                send(id, Signal::STOP);
             }
+            pause();
+        }
+    }
+
+    /// Lets all go on.
+    pub fn thaw(&self) {
+        for id in self.alive() {
+            send(id, Signal::CONT);
         }
     }
 
@@ -88,7 +96,7 @@ impl Tree {
     pub fn kill(&self, mut reap: impl FnMut()) {
         let mut left = self.alive();
         while !left.is_empty() {
-            self.signal(Signal::STOP);
+            self.freeze();
             left = self.alive();
             for id in &left {
                 send(*id, Signal::KILL);
@@ -117,6 +125,16 @@ fn send(id: i32, signal: Signal) {
         // It may have ended by itself.
         let _ = kill_process(id, signal);
     }
+}
+
+/// Whether one of its threads could still do something. One that waits in the
+/// kernel (D) stops before it comes back, or waits for another that is stopped.
+fn runs(id: i32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+    threads
+        .filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok())
+        .filter_map(|stat| Some(stat.rsplit_once(") ")?.1.chars().next()))
+        .any(|state| !matches!(state, Some('T' | 't' | 'D' | 'Z' | 'X')))
 }
 
 fn processes() -> BTreeMap<i32, Process> {
