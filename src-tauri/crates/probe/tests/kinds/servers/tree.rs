@@ -130,11 +130,22 @@ fn send(id: i32, signal: Signal) {
 /// Whether one of its threads could still do something. One that waits in the
 /// kernel (D) stops before it comes back, or waits for another that is stopped.
 fn runs(id: i32) -> bool {
+    threads(id).iter().any(|state| !matches!(state, 'T' | 't' | 'D' | 'Z' | 'X'))
+}
+
+/// Whether it is there, and holds its ports: the first thread may end before
+/// the others.
+fn lives(id: i32) -> bool {
+    threads(id).iter().any(|state| !matches!(state, 'Z' | 'X'))
+}
+
+/// The states of its threads.
+fn threads(id: i32) -> Vec<char> {
     let threads = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
     threads
         .filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok())
-        .filter_map(|stat| Some(stat.rsplit_once(") ")?.1.chars().next()))
-        .any(|state| !matches!(state, Some('T' | 't' | 'D' | 'Z' | 'X')))
+        .filter_map(|stat| stat.rsplit_once(") ")?.1.chars().next())
+        .collect()
 }
 
 fn processes() -> BTreeMap<i32, Process> {
@@ -148,7 +159,7 @@ fn processes() -> BTreeMap<i32, Process> {
             let state = fields.next()?;
             let parent = fields.next()?.parse().ok()?;
             let group = fields.next()?.parse().ok()?;
-            Some((id, Process { parent, group, alive: !matches!(state, "Z" | "X") }))
+            Some((id, Process { parent, group, alive: !matches!(state, "Z" | "X") || lives(id) }))
         })
         .collect()
 }
