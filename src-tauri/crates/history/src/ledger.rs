@@ -17,8 +17,8 @@ const END_OF_TIME: Timestamp = Timestamp(253_402_214_400_000);
 /// One thing to write.
 #[derive(Debug, Clone)]
 pub(crate) enum Entry {
-    Result { service: ServiceId, result: CheckResult, hold: Hold },
-    Incident(Incident),
+    Result { service: ServiceId, result: Box<CheckResult>, hold: Hold },
+    Incident(Box<Incident>),
     State { key: String, json: String },
 }
 

@@ -155,6 +155,7 @@ impl Writer {
     /// Records one observed result; committed within a second. A service's
     /// second result of the same millisecond changes nothing.
     pub fn record(&self, service: ServiceId, result: CheckResult, hold: Hold) {
+        let result = Box::new(result);
         self.shared.lock().push(Entry::Result { service, result, hold });
         self.shared.changed.notify_one();
     }
@@ -173,7 +174,7 @@ impl Writer {
         incident: Incident,
         done: impl FnOnce(Result<(), Problem>) + Send + 'static,
     ) {
-        self.urgent(|queue| queue.push(Entry::Incident(incident)), done);
+        self.urgent(|queue| queue.push(Entry::Incident(Box::new(incident))), done);
     }
 
     /// Remembers `value` under `key`, in place of what was there.
@@ -491,7 +492,7 @@ mod tests {
         queue.push(Entry::State { key: "kept".to_owned(), json: "1".to_owned() });
         let result = |n| Entry::Result {
             service: service(),
-            result: CheckResult::new(Timestamp(n), Status::Healthy, None, ""),
+            result: Box::new(CheckResult::new(Timestamp(n), Status::Healthy, None, "")),
             hold: Hold::from_ms(0),
         };
         for n in 0..100_010 {
