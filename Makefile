@@ -10,11 +10,16 @@ TAURI_CLI := 2.12.5
 
 BUILD_PACKAGES := build-essential pkg-config libwebkit2gtk-4.1-dev libdbus-1-dev
 TEST_PACKAGES := xvfb xauth xfce4-panel xdotool x11-utils imagemagick webkit2gtk-driver dbus fonts-inter
+# The servers that the tests of checks start, and check. Debian and Ubuntu also
+# start some of them for the machine itself, unless told not to by policy-rc.d.
+SERVER_PACKAGES := redis-server postgresql mariadb-server rabbitmq-server mosquitto nats-server \
+	nginx-light bind9 bind9-utils openssh-server exim4-daemon-light dovecot-imapd dovecot-pop3d \
+	tinyproxy monitoring-plugins-basic
 ICON_PACKAGES := librsvg2-bin imagemagick fonts-inter
 
 UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/*.ts ui/*.js ui/package.json -type f 2>/dev/null)
 
-.PHONY: help run test lint ui bindings icons screenshots bench package clean
+.PHONY: help run test lint ui bindings errors icons screenshots bench package clean
 .PHONY: build-needs test-needs toolchain
 
 help: ## What there is to do
@@ -52,6 +57,10 @@ ui/node_modules/.installed: ui/package-lock.json | toolchain
 bindings: build-needs ui/dist/index.html ## The window's types, from the backend's
 	PILOTLIGHT_WRITE_BINDINGS=1 cargo test --test all bindings
 
+errors: test-needs toolchain ## docs/errors.md, from what the checks say to real servers
+	rm -f docs/errors.md
+	PILOTLIGHT_WRITE_ERRORS=1 cargo test -p probe --test kinds
+
 icons: ## The PNGs, from the SVGs
 	@scripts/install $(ICON_PACKAGES)
 	icons/render.sh
@@ -75,7 +84,7 @@ build-needs: toolchain
 	@scripts/install $(BUILD_PACKAGES)
 
 test-needs:
-	@scripts/install $(TEST_PACKAGES)
+	@scripts/install $(TEST_PACKAGES) $(SERVER_PACKAGES)
 
 toolchain:
 	@scripts/toolchain

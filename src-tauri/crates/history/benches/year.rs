@@ -9,7 +9,9 @@ use std::sync::mpsc::channel;
 #[allow(clippy::disallowed_types)] // measures, and decides nothing
 use std::time::Instant;
 
-use health::{CheckResult, Hold, Metadata, Objective, ServiceId, Status, Timestamp};
+use health::{
+    CheckResult, Hold, Measurement, Metadata, Objective, Phases, ServiceId, Status, Timestamp,
+};
 use history::{History, Keep, Options, Range, Reader, Writer, Zone};
 
 const EVERY: i64 = 30_000;
@@ -19,7 +21,8 @@ const NOW: Timestamp = Timestamp(1_768_478_400_000);
 fn main() -> Result<(), Box<dyn Error>> {
     bytes_per_result()?;
     year(1)?;
-    month(50)
+    month(50)?;
+    measured(8)
 }
 
 /// `count` services, interleaved as the app records them.
@@ -51,7 +54,15 @@ fn result(at: Timestamp, noise: i64) -> CheckResult {
     } else {
         (Status::Healthy, "200 OK")
     };
-    CheckResult { metadata, ..CheckResult::new(at, status, (!failed).then_some(ms), message) }
+    let phases = Phases {
+        dns: Some(0.4),
+        connect: Some(ms / 4.0),
+        tls: (!failed).then_some(ms / 2.0),
+        wait: (!failed).then_some(ms / 4.0),
+        ..Phases::default()
+    };
+    let response_ms = (!failed).then_some(ms);
+    CheckResult { metadata, phases, ..CheckResult::new(at, status, response_ms, message) }
 }
 
 fn open(folder: &Path, keep: Keep) -> Result<History, Box<dyn Error>> {
@@ -72,17 +83,22 @@ fn bytes_per_result() -> Result<(), Box<dyn Error>> {
         feed(&history.writer(), services, 7, NOW)?;
         history.close()?;
         let conn = rusqlite::Connection::open(folder.path().join("history.db"))?;
-        for table in ["results", "quarters"] {
-            let count = format!("SELECT count(*) FROM {table}");
-            let rows: i64 = conn.query_row(&count, [], |row| row.get(0))?;
-            let bytes: i64 =
-                conn.query_row("SELECT sum(pgsize) FROM dbstat WHERE name = ?1", [table], |row| {
-                    row.get(0)
-                })?;
-            let each = bytes as f64 / rows as f64;
-            println!("7 days of {services} services: {rows} {table} of {each:.1} bytes");
+        println!("7 days of {services} services");
+        for table in ["results", "quarters", "slowest", "phases"] {
+            print_bytes(&conn, table)?;
         }
     }
+    Ok(())
+}
+
+fn print_bytes(conn: &rusqlite::Connection, table: &str) -> Result<(), Box<dyn Error>> {
+    let count = format!("SELECT count(*) FROM {table}");
+    let rows: i64 = conn.query_row(&count, [], |row| row.get(0))?;
+    let bytes: i64 =
+        conn.query_row("SELECT sum(pgsize) FROM dbstat WHERE name = ?1", [table], |row| {
+            row.get(0)
+        })?;
+    println!("{rows} {table} of {:.1} bytes", bytes as f64 / rows as f64);
     Ok(())
 }
 
@@ -114,6 +130,42 @@ fn month(count: usize) -> Result<(), Box<dyn Error>> {
     println!("size: {:.1} MB", fs::metadata(folder.path().join("history.db"))?.len() as f64 / 1e6);
     timed("open, with its check", || open(folder.path(), Keep::default()).map(drop))?;
     ask(folder.path())
+}
+
+/// 30 days of a service that measures `count` things.
+fn measured(count: i64) -> Result<(), Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let history = open(folder.path(), Keep::default())?;
+    let (id, writer) = (ServiceId::new("disks")?, history.writer());
+    let checks = 30 * DAY / EVERY;
+    timed(&format!("record 30 days of a service with {count} measurements"), || {
+        for n in 0..checks {
+            let value = |k| 50.0 + ((n + k * 31) % 997) as f64 / 31.0;
+            let measurements =
+                (0..count).map(|k| Measurement::new(format!("/disk{k}"), value(k), "%")).collect();
+            let result = result(NOW - (checks - n) * EVERY, n * 31);
+            let result = CheckResult { measurements, ..result };
+            writer.record(id.clone(), result, Hold::from_ms(48_000));
+            if n % 2_000 == 0 {
+                writer.flush_and_wait()?;
+            }
+        }
+        Ok(writer.flush_and_wait()?)
+    })?;
+    timed("remove what is old", || retain(&writer))?;
+    let reader = history.reader()?;
+    for range in [Range::Hour, Range::Day, Range::Week, Range::Month, Range::Year] {
+        let label = format!("charts of {count} measurements, {range:?}");
+        timed(&label, || Ok(reader.measurements(&id, range, NOW).map(drop)?))?;
+    }
+    timed("slowest of 30 days", || Ok(reader.slowest(&id, NOW - 30 * DAY).map(drop)?))?;
+    timed("100 results", || Ok(reader.results(&id, 100).map(drop)?))?;
+    history.close()?;
+    let conn = rusqlite::Connection::open(folder.path().join("history.db"))?;
+    for table in ["measurements", "measurement_quarters"] {
+        print_bytes(&conn, table)?;
+    }
+    Ok(())
 }
 
 fn ask(folder: &Path) -> Result<(), Box<dyn Error>> {

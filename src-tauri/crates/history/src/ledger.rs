@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use health::{CheckResult, Hold, Incident, ServiceId, Status, Timestamp};
 use rusqlite::types::Value;
@@ -7,9 +7,17 @@ use rusqlite::{
 };
 
 use crate::open::pragma;
-use crate::rollup::{QUARTER, Rollup, quarter, split};
+use crate::rollup::{QUARTER, Rollup, microseconds, quarter, split};
+use crate::tally::Tally;
 use crate::texts::Texts;
 use crate::zone::Zone;
+
+mod details;
+mod measurements;
+
+use details::Slowest;
+pub(crate) use details::{HOUR, hour};
+use measurements::{Newest, SeriesKeys};
 
 /// 9999-12-31: later results come from a broken clock or report.
 const END_OF_TIME: Timestamp = Timestamp(253_402_214_400_000);
@@ -17,8 +25,8 @@ const END_OF_TIME: Timestamp = Timestamp(253_402_214_400_000);
 /// One thing to write.
 #[derive(Debug, Clone)]
 pub(crate) enum Entry {
-    Result { service: ServiceId, result: CheckResult, hold: Hold },
-    Incident(Incident),
+    Result { service: ServiceId, result: Box<CheckResult>, hold: Hold },
+    Incident(Box<Incident>),
     State { key: String, json: String },
 }
 
@@ -29,6 +37,8 @@ pub(crate) struct Ledger {
     conn: Connection,
     zone: Zone,
     known: Known,
+    /// Services that were said to measure too much.
+    warned: HashSet<i64>,
 }
 
 /// What was read before and need not be read again, as long as nobody else
@@ -38,6 +48,7 @@ struct Known {
     data_version: i64,
     services: HashMap<ServiceId, Service>,
     newest: HashMap<i64, Held>,
+    series: HashMap<i64, SeriesKeys>,
     texts: Texts,
 }
 
@@ -45,6 +56,14 @@ struct Known {
 struct Service {
     key: i64,
     raw_since: Timestamp,
+}
+
+/// What of a result is stored otherwise than it came.
+#[derive(Debug)]
+struct Stored {
+    response_us: Option<i64>,
+    message: Value,
+    metadata: Value,
 }
 
 /// A result as far as time goes.
@@ -57,7 +76,7 @@ struct Held {
 
 impl Ledger {
     pub fn new(conn: Connection, zone: Zone) -> Self {
-        Self { conn, zone, known: Known::default() }
+        Self { conn, zone, known: Known::default(), warned: HashSet::new() }
     }
 
     /// Writes all or nothing.
@@ -88,7 +107,11 @@ impl Ledger {
             transaction,
             zone: &self.zone,
             known: &mut self.known,
+            warned: &mut self.warned,
             rollups: HashMap::new(),
+            slowest: HashMap::new(),
+            tallies: HashMap::new(),
+            newest: HashMap::new(),
         };
         for entry in entries {
             batch.write(entry)?;
@@ -101,8 +124,15 @@ struct Batch<'a> {
     transaction: Transaction<'a>,
     zone: &'a Zone,
     known: &'a mut Known,
+    warned: &'a mut HashSet<i64>,
     /// What this batch adds, by service and quarter of an hour.
     rollups: HashMap<(i64, Timestamp), Rollup>,
+    /// The slowest results of this batch, by service and hour.
+    slowest: HashMap<(i64, i64), Slowest>,
+    /// What this batch measured, by series and quarter of an hour.
+    tallies: HashMap<(i64, Timestamp), Tally>,
+    /// The newest values of this batch, by series.
+    newest: HashMap<i64, Newest>,
 }
 
 impl Batch<'_> {
@@ -125,6 +155,7 @@ impl Batch<'_> {
     /// 3. Between its neighbours p and n, the time from p to n that p held is
     ///    replaced by that from p to it, and from it to n.
     /// 4. The newest result's time is open: it is added when the next comes.
+    /// 5. Details and measurements are kept of a result that is added, once.
     fn result(&mut self, id: &ServiceId, result: &CheckResult, hold: Hold) -> rusqlite::Result<()> {
         if !(Timestamp(0)..END_OF_TIME).contains(&result.at) {
             tracing::warn!(service = %id, at = result.at.0, "result outside of time ignored");
@@ -134,11 +165,11 @@ impl Batch<'_> {
         if result.at < service.raw_since && !self.can_tell_repeats(service.key, result.at)? {
             return Ok(());
         }
-        if !self.insert(service.key, result, hold)? {
+        let Some(stored) = self.insert(service.key, result, hold)? else {
             return Ok(());
-        }
+        };
         let added = Held { at: result.at, status: result.status, hold };
-        let response_ms = response_us(result.response_time_ms).map(|us| us as f64 / 1000.0);
+        let response_ms = stored.response_us.map(|us| us as f64 / 1000.0);
         let counted = self.rollups.entry((service.key, quarter(result.at))).or_default();
         counted.count(result.status, response_ms);
 
@@ -153,10 +184,18 @@ impl Batch<'_> {
             Some(next) => self.spend(service.key, added, next.at, 1),
             None => drop(self.known.newest.insert(service.key, added)),
         }
-        Ok(())
+        self.detail(service.key, result, &stored, previous)?;
+        self.measure(service.key, id, result)
     }
 
-    fn insert(&mut self, key: i64, result: &CheckResult, hold: Hold) -> rusqlite::Result<bool> {
+    /// `None` when there is a result of that moment.
+    fn insert(
+        &mut self,
+        key: i64,
+        result: &CheckResult,
+        hold: Hold,
+    ) -> rusqlite::Result<Option<Stored>> {
+        let response_us = microseconds(result.response_time_ms);
         let message = self.known.texts.store(&self.transaction, result.message.clone())?;
         let metadata = if result.metadata.is_empty() {
             Value::Null
@@ -172,12 +211,12 @@ impl Batch<'_> {
             key,
             result.at.0,
             status_code(result.status),
-            response_us(result.response_time_ms),
+            response_us,
             hold.ms(),
             message,
             metadata
         ])?;
-        Ok(inserted > 0)
+        Ok((inserted > 0).then_some(Stored { response_us, message, metadata }))
     }
 
     /// Whether a result from before `raw_since` can be told from a repeat: all
@@ -298,6 +337,15 @@ impl Batch<'_> {
         for ((key, start), added) in &self.rollups {
             add_to_quarter(&self.transaction, *key, *start, added)?;
         }
+        for ((key, _), slowest) in &self.slowest {
+            slowest.store(&self.transaction, *key)?;
+        }
+        for ((series, start), added) in &self.tallies {
+            added.add_to(&self.transaction, "measurement_quarters", *series, *start)?;
+        }
+        for (series, newest) in &self.newest {
+            newest.store(&self.transaction, *series)?;
+        }
         self.transaction.commit()
     }
 }
@@ -341,12 +389,6 @@ pub(crate) fn put_rollup(
 fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
     serde_json::to_string(value)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
-}
-
-/// Whole microseconds, at least 0; `None` for what is not a number.
-#[allow(clippy::cast_possible_truncation)] // `as` saturates
-fn response_us(ms: Option<f64>) -> Option<i64> {
-    ms.filter(|ms| !ms.is_nan()).map(|ms| (ms.max(0.0) * 1000.0).round() as i64)
 }
 
 const fn status_code(status: Status) -> i64 {

@@ -8,7 +8,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 pub(crate) const FILE: &str = "history.db";
 /// Forward only: entry n takes version n to n + 1.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/0001.sql"), include_str!("../migrations/0002.sql")];
 /// Marks the file as a history of this app.
 const APPLICATION_ID: i64 = 0x504c_6f74;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -9,15 +9,18 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
-use crate::ledger::status_of;
+use crate::ledger::{HOUR, hour, status_of};
 use crate::open::{FILE, OpenError, open_readable, with_suffix};
+use crate::phases;
 use crate::rollup::{QUARTER, Rollup, damaged, quarter, read_sketch, split};
 use crate::zone::Zone;
 
 mod latency;
+mod measurements;
 mod uptime;
 
 pub use latency::{LatencyPoint, LatencySeries, Range, Span, SpanKind};
+pub use measurements::{MeasurementPoint, MeasurementSeries};
 pub use uptime::{Day, NoData, Period, Uptime, UptimeFigures, UptimeRecord};
 
 /// The history cannot be read.
@@ -56,11 +59,16 @@ pub struct Reader {
     folder: PathBuf,
 }
 
-const RESULT: &str = "at, status, response_us,
+/// What [`read_result`] expects, of `results` or `slowest` under the name r.
+const RESULT: &str = "r.at, status, response_us,
     CASE typeof(message) WHEN 'integer' THEN (SELECT text FROM texts WHERE texts.key = message)
                          ELSE message END,
     CASE typeof(metadata) WHEN 'integer' THEN (SELECT text FROM texts WHERE texts.key = metadata)
-                          ELSE metadata END";
+                          ELSE metadata END,
+    coalesce((SELECT p.phases FROM phases p WHERE p.service = r.service AND p.at = r.at),
+             (SELECT s.phases FROM slowest s WHERE s.service = r.service AND s.hour = r.at / ?1
+                                               AND s.at = r.at)),
+    (SELECT evidence FROM evidence e WHERE e.service = r.service AND e.at = r.at)";
 
 const INCIDENT: &str = "SELECT i.id, s.id, i.started_at, i.detected_at, i.resolved_at,
     i.checks_failed, c.id, i.first_failure, i.last_good
@@ -85,19 +93,58 @@ impl Reader {
         Ok(services.into_iter().map(|(id, _)| id).collect())
     }
 
-    /// The last results of a service, newest first.
+    /// The last results of a service, newest first, with the phases and the
+    /// evidence that are kept of them; [`Reader::result`] has the measurements
+    /// too.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn results(&self, id: &ServiceId, limit: usize) -> Result<Vec<CheckResult>, ReadError> {
+        self.select_results(
+            "results r WHERE service = (SELECT key FROM services WHERE id = ?2)
+             ORDER BY r.at DESC LIMIT ?3",
+            params![HOUR, id.as_str(), limit_of(limit)],
+        )
+    }
+
+    /// The result of a service at one moment with everything that is kept of
+    /// it; what it measured comes with the limits of now.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn result(&self, id: &ServiceId, at: Timestamp) -> Result<Option<CheckResult>, ReadError> {
+        let _moment = self.conn.unchecked_transaction()?;
         let Some(key) = self.key(id)? else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
-        let mut select = self.conn.prepare_cached(&format!(
-            "SELECT {RESULT} FROM results WHERE service = ?1 ORDER BY at DESC LIMIT ?2"
-        ))?;
-        let rows = select.query_map(params![key, limit_of(limit)], read_result)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut found = self.select_results(
+            "results r WHERE service = ?2 AND r.at = ?3",
+            params![HOUR, key, at.0],
+        )?;
+        if found.is_empty() {
+            found = self.select_results(
+                "slowest r WHERE service = ?2 AND hour = ?3 AND r.at = ?4",
+                params![HOUR, key, hour(at), at.0],
+            )?;
+        }
+        let Some(result) = found.pop() else {
+            return Ok(None);
+        };
+        Ok(Some(CheckResult { measurements: self.measured(key, at)?, ..result }))
+    }
+
+    /// The slowest result of each hour (UTC) from `since` on, newest first:
+    /// those of hours without any response time are missing. They are kept as
+    /// long as quarters of an hour, with their phases.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn slowest(&self, id: &ServiceId, since: Timestamp) -> Result<Vec<CheckResult>, ReadError> {
+        self.select_results(
+            "slowest r WHERE service = (SELECT key FROM services WHERE id = ?2)
+             AND hour >= ?3 AND r.at >= ?4 ORDER BY hour DESC",
+            params![HOUR, id.as_str(), hour(since), since.0],
+        )
     }
 
     /// The last bars of every service, oldest first. A stretch that no result
@@ -353,6 +400,17 @@ impl Reader {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Results of a table r; ?1 is the length of an hour.
+    fn select_results(
+        &self,
+        which: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Vec<CheckResult>, ReadError> {
+        let mut select = self.conn.prepare_cached(&format!("SELECT {RESULT} FROM {which}"))?;
+        let rows = select.query_map(params, read_result)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     fn select_incidents(
         &self,
         which: &str,
@@ -389,13 +447,14 @@ fn read_ms(row: &Row, column: usize) -> rusqlite::Result<Option<f64>> {
 }
 
 fn read_result(row: &Row) -> rusqlite::Result<CheckResult> {
-    let metadata = match row.get_ref(4)? {
-        ValueRef::Null => health::Metadata::new(),
-        _ => read_json(row, 4)?,
-    };
     let (at, status) = (Timestamp(row.get(0)?), status_of(row.get(1)?));
     let message = row.get::<_, Option<String>>(3)?.unwrap_or_default();
-    Ok(CheckResult { metadata, ..CheckResult::new(at, status, read_ms(row, 2)?, message) })
+    Ok(CheckResult {
+        metadata: read_optional_json(row, 4)?,
+        phases: phases::read(row, 5)?,
+        evidence: read_optional_json(row, 6)?,
+        ..CheckResult::new(at, status, read_ms(row, 2)?, message)
+    })
 }
 
 fn read_incident(row: &Row) -> rusqlite::Result<Incident> {
@@ -422,6 +481,17 @@ fn read_id(row: &Row, column: usize) -> rusqlite::Result<ServiceId> {
 fn read_json<T: serde::de::DeserializeOwned>(row: &Row, column: usize) -> rusqlite::Result<T> {
     let json: String = row.get(column)?;
     serde_json::from_str(&json).map_err(|error| damaged(column, error))
+}
+
+/// Null is the default.
+fn read_optional_json<T: serde::de::DeserializeOwned + Default>(
+    row: &Row,
+    column: usize,
+) -> rusqlite::Result<T> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(T::default()),
+        _ => read_json(row, column),
+    }
 }
 
 fn limit_of(limit: usize) -> i64 {

@@ -23,6 +23,12 @@ pub(crate) fn split(from: Timestamp, to: Timestamp) -> impl Iterator<Item = (Tim
     })
 }
 
+/// Whole microseconds, at least 0; `None` for what is not a number.
+#[allow(clippy::cast_possible_truncation)] // `as` saturates
+pub(crate) fn microseconds(ms: Option<f64>) -> Option<i64> {
+    ms.filter(|ms| !ms.is_nan()).map(|ms| (ms.max(0.0) * 1000.0).round() as i64)
+}
+
 /// What many results of one service come to. Rollups add up.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Rollup {

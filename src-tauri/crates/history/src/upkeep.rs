@@ -4,9 +4,10 @@ use health::{Millis, Timestamp};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use crate::ledger::put_rollup;
+use crate::ledger::{hour, put_rollup};
 use crate::open::pragma;
 use crate::rollup::Rollup;
+use crate::tally;
 use crate::zone::{Zone, next_day};
 
 /// Rows, or pages, that one step takes on: some 10 ms of work.
@@ -14,6 +15,8 @@ const CHUNK: i64 = 2_000;
 const DAYS_PER_STEP: usize = 10;
 /// Interned texts below this are not worth a scan for unused ones.
 const TEXTS_WORTH_A_SCAN: i64 = 10_000;
+/// Beyond, the oldest evidence of a service goes.
+pub(crate) const EVIDENCE_KEPT: i64 = 200;
 /// Free pages below this number (2 MB), or a fifth of all, are left for the
 /// results to come.
 const FREE_PAGES: i64 = 500;
@@ -22,9 +25,10 @@ const FREE_SHARE: i64 = 5;
 /// What is kept for how long. Incidents are kept forever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
-    /// Every single result.
+    /// Every single result, with its details and measurements.
     pub raw: Duration,
-    /// Rollups by quarter of an hour; after that they are folded into days.
+    /// Rollups by quarter of an hour; after that they are folded into days. And
+    /// the slowest result of each hour.
     pub quarters: Duration,
     /// Rollups by day.
     pub days: Duration,
@@ -48,21 +52,30 @@ impl Default for Keep {
 /// Does a small part of what has to be done about old rows by `now`; whether
 /// there may be more.
 ///
-/// 1. Whole calendar days older than `keep.quarters` are folded into days.
-/// 2. Results older than `keep.raw` go, but the newest of a service stays: its
-///    time is still open.
-/// 3. Days older than `keep.days` go.
-/// 4. Texts no result uses any more go.
-/// 5. Free pages go back to the disk when there are many.
+/// 1. Whole calendar days older than `keep.quarters` are folded into days, and
+///    the slowest results of their hours go.
+/// 2. Results older than `keep.raw` go, with their details and measurements,
+///    but the newest of a service stays: its time is still open.
+/// 3. Of each service the newest [`EVIDENCE_KEPT`] pieces of evidence stay.
+/// 4. Days older than `keep.days` go, and series without any value.
+/// 5. Texts no result uses any more go.
+/// 6. Free pages go back to the disk when there are many.
 pub(crate) fn step(
     conn: &mut Connection,
     keep: Keep,
     zone: &Zone,
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
-    Ok(fold_days(conn, zone.start_of(zone.date(before(now, keep.quarters))), zone)?
+    let day_before = |age| zone.date(before(now, age));
+    let quarters_from = zone.start_of(day_before(keep.quarters));
+    let days_from = day_before(keep.days);
+    Ok(fold_days(conn, quarters_from, zone)?
+        || remove_slowest(conn, quarters_from)?
         || remove_results(conn, before(now, keep.raw))?
-        || remove_days(conn, &zone.date(before(now, keep.days)).to_string())?
+        || remove_evidence(conn)?
+        || remove_days(conn, &days_from.to_string())?
+        || remove_measurement_days(conn, zone.start_of(days_from))?
+        || remove_series(conn)?
         || remove_texts(conn)?
         || shrink(conn)?)
 }
@@ -108,7 +121,18 @@ fn fold_oldest_day(conn: &Connection, until: Timestamp, zone: &Zone) -> rusqlite
     put_rollup(conn, "days", "date", key, Value::Text(date.to_string()), &day)?;
     conn.prepare_cached("DELETE FROM quarters WHERE service = ?1 AND start < ?2")?
         .execute(params![key, end.0])?;
+    tally::fold(conn, key, zone.start_of(date), end)?;
     Ok(true)
+}
+
+/// Those of hours that were over by `until`.
+fn remove_slowest(conn: &Connection, until: Timestamp) -> rusqlite::Result<bool> {
+    let mut delete = conn.prepare_cached(
+        "DELETE FROM slowest WHERE hour < ?1 AND service =
+         (SELECT key FROM services
+          WHERE (SELECT min(hour) FROM slowest WHERE service = key) < ?1 LIMIT 1)",
+    )?;
+    Ok(delete.execute([hour(until)])? > 0)
 }
 
 fn remove_results(conn: &mut Connection, before: Timestamp) -> rusqlite::Result<bool> {
@@ -132,14 +156,60 @@ fn remove_results(conn: &mut Connection, before: Timestamp) -> rusqlite::Result<
              (SELECT at FROM results WHERE service = ?1 AND at < ?2 ORDER BY at LIMIT ?3)",
         )?
         .query_row(params![key, end, CHUNK], |row| row.get(0))?;
+    for of_service in ["results", "phases", "evidence"] {
+        transaction
+            .prepare_cached(&format!("DELETE FROM {of_service} WHERE service = ?1 AND at <= ?2"))?
+            .execute(params![key, last])?;
+    }
     transaction
-        .prepare_cached("DELETE FROM results WHERE service = ?1 AND at <= ?2")?
+        .prepare_cached(
+            "DELETE FROM measurements
+             WHERE series IN (SELECT key FROM series WHERE service = ?1) AND at <= ?2",
+        )?
         .execute(params![key, last])?;
     transaction
         .prepare_cached("UPDATE services SET raw_since = max(raw_since, ?2 + 1) WHERE key = ?1")?
         .execute(params![key, last])?;
     transaction.commit()?;
     Ok(true)
+}
+
+fn remove_evidence(conn: &Connection) -> rusqlite::Result<bool> {
+    let surplus: Option<(i64, i64)> = conn
+        .prepare_cached(
+            "SELECT key, surplus FROM
+             (SELECT key, (SELECT at FROM evidence WHERE service = key
+                           ORDER BY at DESC LIMIT 1 OFFSET ?1) AS surplus
+              FROM services)
+             WHERE surplus IS NOT NULL LIMIT 1",
+        )?
+        .query_row([EVIDENCE_KEPT], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((key, newest)) = surplus else {
+        return Ok(false);
+    };
+    conn.prepare_cached("DELETE FROM evidence WHERE service = ?1 AND at <= ?2")?
+        .execute(params![key, newest])?;
+    Ok(true)
+}
+
+fn remove_measurement_days(conn: &Connection, before: Timestamp) -> rusqlite::Result<bool> {
+    let mut delete = conn.prepare_cached(
+        "DELETE FROM measurement_days WHERE start < ?1 AND series =
+         (SELECT key FROM series
+          WHERE (SELECT min(start) FROM measurement_days WHERE series = key) < ?1 LIMIT 1)",
+    )?;
+    Ok(delete.execute([before.0])? > 0)
+}
+
+fn remove_series(conn: &Connection) -> rusqlite::Result<bool> {
+    let mut delete = conn.prepare_cached(
+        "DELETE FROM series
+         WHERE NOT EXISTS (SELECT 1 FROM measurements WHERE series = key)
+           AND NOT EXISTS (SELECT 1 FROM measurement_quarters WHERE series = key)
+           AND NOT EXISTS (SELECT 1 FROM measurement_days WHERE series = key)",
+    )?;
+    Ok(delete.execute([])? > 0)
 }
 
 fn remove_days(conn: &Connection, before: &str) -> rusqlite::Result<bool> {
@@ -158,7 +228,9 @@ fn remove_texts(conn: &Connection) -> rusqlite::Result<bool> {
     let removed = conn.execute(
         "DELETE FROM texts WHERE key NOT IN
          (SELECT message FROM results WHERE typeof(message) = 'integer'
-          UNION SELECT metadata FROM results WHERE typeof(metadata) = 'integer')",
+          UNION SELECT metadata FROM results WHERE typeof(metadata) = 'integer'
+          UNION SELECT message FROM slowest WHERE typeof(message) = 'integer'
+          UNION SELECT metadata FROM slowest WHERE typeof(metadata) = 'integer')",
         [],
     )?;
     Ok(removed > 0)

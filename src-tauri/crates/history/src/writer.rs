@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use health::{CheckResult, Hold, Incident, Millis, ServiceId, Timestamp};
+use health::{CheckResult, Evidence, Hold, Incident, Millis, ServiceId, Timestamp};
 use rusqlite::{Connection, ErrorCode};
 
 use crate::history::Options;
@@ -20,8 +20,10 @@ const LONGEST_WAIT: Millis = 3_600_000;
 const FIRST_UPKEEP: Duration = Duration::from_secs(60);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(60);
-/// Beyond, the oldest results are dropped: some 30 MB.
+/// Beyond, the oldest results are dropped: some 40 MB.
 const LONGEST_QUEUE: usize = 100_000;
+/// Beyond, results wait without their evidence: some 50 MB.
+const EVIDENCE_WAITING: usize = 10_000;
 
 /// Held for pushing to and taking from the queue only, never while the disk is
 /// at work: whoever records a result does not wait.
@@ -72,8 +74,8 @@ type Watcher = Arc<dyn Fn(Option<&Problem>) + Send + Sync>;
 /// [`Writer::flush_and_wait`].
 ///
 /// What cannot be written (disk full) is kept and tried again, and
-/// [`Writer::problem`] says so; beyond 100,000 waiting entries the oldest
-/// results are dropped.
+/// [`Writer::problem`] says so; beyond 10,000 waiting entries results
+/// lose their evidence, and beyond 100,000 the oldest are dropped.
 #[derive(Clone)]
 pub struct Writer {
     shared: Arc<Shared>,
@@ -114,9 +116,14 @@ impl Queue {
             && !self.closing
     }
 
-    fn push(&mut self, entry: Entry) {
+    fn push(&mut self, mut entry: Entry) {
         if self.closed {
             return;
+        }
+        if let Entry::Result { result, .. } = &mut entry
+            && self.entries.len() >= EVIDENCE_WAITING
+        {
+            result.evidence = Evidence::default();
         }
         self.entries.push_back(entry);
         if self.entries.len() > LONGEST_QUEUE {
@@ -155,6 +162,7 @@ impl Writer {
     /// Records one observed result; committed within a second. A service's
     /// second result of the same millisecond changes nothing.
     pub fn record(&self, service: ServiceId, result: CheckResult, hold: Hold) {
+        let result = Box::new(result);
         self.shared.lock().push(Entry::Result { service, result, hold });
         self.shared.changed.notify_one();
     }
@@ -173,7 +181,7 @@ impl Writer {
         incident: Incident,
         done: impl FnOnce(Result<(), Problem>) + Send + 'static,
     ) {
-        self.urgent(|queue| queue.push(Entry::Incident(incident)), done);
+        self.urgent(|queue| queue.push(Entry::Incident(Box::new(incident))), done);
     }
 
     /// Remembers `value` under `key`, in place of what was there.
@@ -491,7 +499,7 @@ mod tests {
         queue.push(Entry::State { key: "kept".to_owned(), json: "1".to_owned() });
         let result = |n| Entry::Result {
             service: service(),
-            result: CheckResult::new(Timestamp(n), Status::Healthy, None, ""),
+            result: Box::new(CheckResult::new(Timestamp(n), Status::Healthy, None, "")),
             hold: Hold::from_ms(0),
         };
         for n in 0..100_010 {
@@ -502,6 +510,23 @@ mod tests {
         assert!(
             matches!(&queue.entries[1], Entry::Result { result, .. } if result.at == Timestamp(11))
         );
+    }
+
+    #[test]
+    fn many_waiting_results_come_without_evidence() {
+        let mut queue = Queue::default();
+        for n in 0..10_010 {
+            let mut result = CheckResult::new(Timestamp(n), Status::Unhealthy, None, "");
+            result.evidence.addresses = vec!["::1".to_owned()];
+            let (result, hold) = (Box::new(result), Hold::from_ms(0));
+            queue.push(Entry::Result { service: service(), result, hold });
+        }
+        let with_evidence = |entry: &&Entry| match entry {
+            Entry::Result { result, .. } => !result.evidence.is_empty(),
+            Entry::Incident(_) | Entry::State { .. } => false,
+        };
+        assert_eq!(queue.entries.iter().filter(with_evidence).count(), EVIDENCE_WAITING);
+        assert_eq!(queue.entries.len(), 10_010);
     }
 
     #[test]

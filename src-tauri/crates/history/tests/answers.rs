@@ -4,10 +4,15 @@ mod support;
 
 use std::time::Duration;
 
-use health::{Hold, Incident, Metadata, Objective, Status, Timestamp};
-use history::{Bar, History, Period, Range, Reader, SpanKind, UptimeRecord, Zone};
+use health::{CheckResult, Hold, Incident, Measurement, Metadata, Objective, Status, Timestamp};
+use history::{
+    Bar, History, MeasurementPoint, Period, Range, Reader, SpanKind, UptimeRecord, Zone,
+};
 use serde_json::json;
-use support::{DAY, HOUR, MINUTE, NOON, api, forever, hold, id, incident, open, reader, result};
+use support::{
+    DAY, HOUR, MINUTE, NOON, api, detailed, forever, hold, id, incident, measurement, open, reader,
+    result,
+};
 
 fn recorded(results: &[(Timestamp, Status, Option<f64>)]) -> (tempfile::TempDir, Reader) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -198,6 +203,7 @@ fn with_incidents(incidents: &[Incident]) -> (tempfile::TempDir, History) {
 #[test]
 fn incidents_keep_their_whole_story() {
     let root = incident(1, &id("db"), NOON);
+    let root = Incident { first_failure: detailed(root.first_failure.clone()), ..root };
     let caused = Incident { caused_by: Some(id("db")), ..incident(2, &api(), NOON + MINUTE) };
     let over = Incident { resolved_at: Some(NOON - DAY), ..incident(3, &api(), NOON - 2 * DAY) };
     let (_folder, history) = with_incidents(&[root.clone(), caused.clone(), over.clone()]);
@@ -240,4 +246,138 @@ fn results_are_committed_within_a_second_unasked() {
     let (_keep, never) = std::sync::mpsc::channel::<()>();
     let _ = never.recv_timeout(Duration::from_secs(1));
     assert_eq!(reader.results(&api(), 1).expect("results").len(), 1);
+}
+
+fn recorded_as_they_are(results: &[CheckResult]) -> (tempfile::TempDir, Reader) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let history = open(folder.path(), forever());
+    for result in results {
+        history.writer().record(api(), result.clone(), hold());
+    }
+    history.close().expect("written");
+    let reader = reader(folder.path());
+    (folder, reader)
+}
+
+#[test]
+fn details_are_kept_of_failures_and_of_the_slowest_of_an_hour() {
+    let all: Vec<_> = [
+        (0, Status::Healthy, 40.0),
+        (1, Status::Healthy, 50.0),
+        (2, Status::Unhealthy, 30.0),
+        (3, Status::Degraded, 20.0),
+        (60, Status::Healthy, 10.0),
+    ]
+    .map(|(minutes, status, ms)| detailed(result(NOON + minutes * MINUTE, status, ms)))
+    .into();
+    let (_folder, reader) = recorded_as_they_are(&all);
+    let found = reader.results(&api(), 9).expect("results");
+    for (kept, result) in [true, false, true, true, false].iter().zip(&found) {
+        assert_eq!(result.phases.is_empty(), !kept, "{result:?}");
+    }
+    assert_eq!(found[2].evidence, all[2].evidence);
+    assert_eq!(reader.result(&api(), NOON + 2 * MINUTE).expect("an answer"), Some(all[2].clone()));
+    assert_eq!(reader.result(&api(), NOON + MINUTE).expect("an answer"), Some(all[1].clone()));
+    let bare = CheckResult { phases: health::Phases::default(), ..all[0].clone() };
+    assert_eq!(reader.result(&api(), NOON).expect("an answer"), Some(bare));
+    assert_eq!(reader.result(&api(), NOON + 1).expect("an answer"), None);
+    assert_eq!(reader.result(&id("nobody"), NOON).expect("an answer"), None);
+    let slowest = |since| reader.slowest(&api(), since).expect("results");
+    let moments = |since| slowest(since).iter().map(|result| result.at).collect::<Vec<_>>();
+    assert_eq!(moments(NOON - DAY), [NOON + HOUR, NOON + MINUTE]);
+    assert_eq!(moments(NOON + MINUTE + 1), [NOON + HOUR]);
+    assert_eq!(slowest(NOON)[1].phases, all[1].phases);
+    assert_eq!(reader.slowest(&id("nobody"), NOON).expect("results"), []);
+}
+
+#[test]
+fn evidence_is_kept_of_failures_that_tell_something_new() {
+    let good = |minutes| result(NOON + minutes * MINUTE, Status::Healthy, 1.0);
+    let bad = |minutes, message: &str| {
+        let failure = detailed(result(NOON + minutes * MINUTE, Status::Unhealthy, None));
+        CheckResult { message: message.to_owned(), ..failure }
+    };
+    let all = [
+        bad(0, "refused"),
+        bad(1, "refused"),
+        bad(2, "timed out"),
+        bad(3, "timed out"),
+        good(4),
+        bad(5, "timed out"),
+        bad(64, "timed out"),
+        bad(65, "timed out"),
+        bad(66, "timed out"),
+        bad(67, "refused"),
+    ];
+    let (_folder, reader) = recorded_as_they_are(&all);
+    let found = reader.results(&api(), 99).expect("results");
+    let kept = found.iter().filter(|result| !result.evidence.is_empty());
+    let minutes: Vec<_> = kept.map(|result| result.at.since(NOON) / MINUTE).collect();
+    assert_eq!(minutes, [67, 65, 5, 2, 0]);
+}
+
+#[test]
+fn measurements_are_charts_in_the_order_of_the_check() {
+    let measured = |n: i64, measurements: Vec<Measurement>| CheckResult {
+        measurements,
+        ..result(NOON + n * 1000, Status::Healthy, 1.0)
+    };
+    let plain = |name: &str, value| Measurement::new(name, value, "");
+    let (_folder, reader) = recorded_as_they_are(&[
+        measured(0, vec![measurement("/var", 10.0), measurement("/", 70.0), plain("", f64::NAN)]),
+        measured(1, vec![measurement("/", 50.0), measurement("/var", 30.0)]),
+        measured(1, vec![measurement("/", 99.0), plain("late", 1.0)]),
+        measured(20, vec![plain("/", 40.0), plain("/", 41.0), plain("users", 3.0)]),
+    ]);
+    let now = NOON + MINUTE;
+    for range in [Range::Hour, Range::Day, Range::Week, Range::Month, Range::Year] {
+        let charts = reader.measurements(&api(), range, now).expect("charts");
+        let names: Vec<_> = charts.iter().map(|chart| chart.name.as_str()).collect();
+        assert_eq!(names, ["/var", "/", "users"], "{range:?}");
+        let var = &charts[0];
+        assert_eq!((var.degraded_at, var.unhealthy_at), (Some(80.0), Some(90.0)));
+        assert_eq!((charts[1].unit.as_str(), charts[1].unhealthy_at), ("", None));
+        assert_eq!(var.points.len(), 1, "{range:?}");
+        let MeasurementPoint { mean, min, max, .. } = var.points[0];
+        assert_eq!((mean, min, max), (20.0, 10.0, 30.0), "{range:?}");
+    }
+    let points = &reader.measurements(&api(), Range::Hour, now).expect("charts")[1].points;
+    let last = MeasurementPoint { at: NOON + 15_000, mean: 40.0, min: 40.0, max: 40.0 };
+    assert_eq!(points[1..], [last]);
+    let later = reader.measurements(&api(), Range::Hour, NOON + DAY).expect("charts");
+    assert_eq!(later, [], "nothing was measured in that hour");
+    assert_eq!(reader.measurements(&id("nobody"), Range::Day, now).expect("charts"), []);
+    let found = reader.result(&api(), NOON).expect("an answer").expect("a result");
+    assert_eq!(found.measurements, [measurement("/var", 10.0), plain("/", 70.0)]);
+}
+
+#[test]
+fn a_service_has_32_series_with_short_names() {
+    let names = |n: i64| format!("{n:0>99}#{}", "x".repeat(50));
+    let results = [0, 1].map(|second| CheckResult {
+        measurements: (second..40).map(|n| Measurement::new(names(n), 1.0, "")).collect(),
+        ..result(NOON + second * 1000, Status::Healthy, 1.0)
+    });
+    let (_folder, reader) = recorded_as_they_are(&results);
+    let charts = reader.measurements(&api(), Range::Hour, NOON + MINUTE).expect("charts");
+    let expected: Vec<_> = (0..32).map(|n| names(n)[..100].to_owned()).collect();
+    assert_eq!(charts.iter().map(|chart| chart.name.clone()).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn what_is_no_number_and_what_is_huge_is_stored_somehow() {
+    let limits = Measurement {
+        degraded_at: Some(f64::NAN),
+        unhealthy_at: Some(f64::INFINITY),
+        ..Measurement::new("huge", f64::MAX, "")
+    };
+    let results = [0, 1, 2].map(|second| CheckResult {
+        measurements: vec![limits.clone(), Measurement::new("none", f64::NEG_INFINITY, "")],
+        ..result(NOON + second, Status::Healthy, 1.0)
+    });
+    let (_folder, reader) = recorded_as_they_are(&results);
+    let charts = reader.measurements(&api(), Range::Year, NOON + MINUTE).expect("charts");
+    assert_eq!(charts.len(), 1);
+    assert_eq!((charts[0].degraded_at, charts[0].unhealthy_at), (None, None));
+    assert!(charts[0].points[0].mean.is_finite());
 }

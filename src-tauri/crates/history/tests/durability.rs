@@ -5,10 +5,10 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use health::{Objective, Status, Timestamp};
-use history::{History, OpenError, Options, Reader, UptimeRecord, Zone};
+use health::{CheckResult, Objective, Status, Timestamp};
+use history::{History, OpenError, Options, Range, Reader, UptimeRecord, Zone};
 use serde_json::json;
-use support::{MINUTE, NOON, api, forever, hold, id, incident, open, reader, result};
+use support::{MINUTE, NOON, api, detailed, forever, hold, id, incident, open, reader, result};
 
 fn fixture(version: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/history-v{version}.db"))
@@ -18,13 +18,18 @@ fn file(folder: &Path) -> PathBuf {
     folder.join("history.db")
 }
 
+/// A result of [`fill`].
+fn filled(n: i64) -> CheckResult {
+    let status = if n % 5 == 4 { Status::Unhealthy } else { Status::Healthy };
+    result(NOON + n * MINUTE, status, 20.0 + n as f64)
+}
+
 /// A history with 20 results, an incident and a state.
 fn fill(folder: &Path) {
     let history = open(folder, forever());
     let writer = history.writer();
     for n in 0..20 {
-        let status = if n % 5 == 4 { Status::Unhealthy } else { Status::Healthy };
-        writer.record(api(), result(NOON + n * MINUTE, status, 20.0 + n as f64), hold());
+        writer.record(api(), detailed(filled(n)), hold());
     }
     writer.save_incident(incident(7, &id("db"), NOON));
     writer.save_state("paused", &json!(true));
@@ -43,6 +48,26 @@ fn assert_filled(reader: &Reader) {
     assert_eq!(reader.next_incident_id().expect("a number"), 8);
 }
 
+/// Version 1 had no details: of its results only the slowest is found.
+fn assert_details(reader: &Reader, version: u32) {
+    let had = version >= 2;
+    let as_kept = |n| if had { detailed(filled(n)) } else { filled(n) };
+    for n in [4, 9, 14, 19] {
+        let found = reader.result(&api(), NOON + n * MINUTE).expect("an answer");
+        assert_eq!(found, Some(as_kept(n)), "version {version}");
+    }
+    let slowest = reader.slowest(&api(), NOON).expect("results");
+    let moments: Vec<_> = slowest.iter().map(|result| result.at).collect();
+    assert_eq!(moments, [NOON + 19 * MINUTE], "version {version}");
+    assert_eq!(slowest[0].message, "connection refused");
+    assert_eq!(slowest[0].phases, as_kept(19).phases);
+    let now = NOON + 30 * MINUTE;
+    for range in [Range::Hour, Range::Week] {
+        let charts = reader.measurements(&api(), range, now).expect("charts");
+        assert_eq!(charts.len(), usize::from(had), "version {version}");
+    }
+}
+
 /// Set once before a release that changes the schema: writes its fixture.
 const WRITE: &str = "PILOTLIGHT_WRITE_FIXTURE";
 
@@ -57,6 +82,7 @@ fn every_released_version_opens() {
         fs::copy(fixture(version), file(folder.path())).expect("a fixture of each version");
         assert_filled(&reader(folder.path()));
         assert_filled(&open(folder.path(), forever()).reader().expect("a reader"));
+        assert_details(&reader(folder.path()), version);
     }
 }
 

@@ -44,6 +44,11 @@ impl Range {
             Self::Year => (365 * DAY, 2 * DAY),
         }
     }
+
+    /// Whether its charts come from single results, not from rollups.
+    pub(super) const fn is_of_results(self) -> bool {
+        matches!(self, Self::Hour | Self::Day)
+    }
 }
 
 /// One point of the latency chart: times of one bucket, failed checks left
@@ -113,17 +118,14 @@ impl Reader {
         now: Timestamp,
     ) -> Result<LatencySeries, ReadError> {
         let _moment = self.conn.unchecked_transaction()?;
-        let (length, width) = range.lengths();
-        let (from, to) = (now - length, now);
-        let buckets = Buckets { from, to, width };
+        let buckets = Buckets::new(range, now);
         let Some(key) = self.key(id)? else {
-            return Ok(buckets.series(&BTreeMap::new(), unseen(from, to)));
+            return Ok(buckets.series(&BTreeMap::new(), unseen(buckets.from, buckets.to)));
         };
-        let (points, spans) = match range {
-            Range::Hour | Range::Day => self.drawn_from_results(key, buckets)?,
-            Range::Week | Range::Month | Range::Year => {
-                self.drawn_from_rollups(id, key, buckets, zone)?
-            }
+        let (points, spans) = if range.is_of_results() {
+            self.drawn_from_results(key, buckets)?
+        } else {
+            self.drawn_from_rollups(id, key, buckets, zone)?
         };
         Ok(buckets.series(&points, spans))
     }
@@ -178,14 +180,20 @@ type Drawn = (BTreeMap<Timestamp, LatencyPoint>, Vec<Span>);
 
 /// The chart's time, cut into buckets that begin at multiples of their width.
 #[derive(Debug, Clone, Copy)]
-struct Buckets {
-    from: Timestamp,
-    to: Timestamp,
+pub(super) struct Buckets {
+    pub from: Timestamp,
+    pub to: Timestamp,
     width: Millis,
 }
 
 impl Buckets {
-    fn of(self, at: Timestamp) -> Timestamp {
+    pub fn new(range: Range, now: Timestamp) -> Self {
+        let (length, width) = range.lengths();
+        Self { from: now - length, to: now, width }
+    }
+
+    /// When the bucket of `at` begins.
+    pub fn of(self, at: Timestamp) -> Timestamp {
         Timestamp(at.0.div_euclid(self.width).saturating_mul(self.width))
     }
 

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use health::{CheckResult, Hold, Incident, ServiceId, Status, Timestamp};
+use health::{
+    CheckResult, Evidence, Hold, Incident, Measurement, Phases, ServiceId, Status, Timestamp,
+};
 use history::{History, Keep, Options, Reader, Writer, Zone};
 
 pub const MINUTE: i64 = 60_000;
@@ -29,6 +31,30 @@ pub fn result(at: Timestamp, status: Status, ms: impl Into<Option<f64>>) -> Chec
         Status::Unhealthy => "connection refused",
     };
     CheckResult::new(at, status, ms.into(), message)
+}
+
+/// The same with phases and a measurement, and evidence of a failure.
+pub fn detailed(result: CheckResult) -> CheckResult {
+    let body = Some("<h1>Bad Gateway</h1>".to_owned());
+    let evidence = match result.status {
+        Status::Unhealthy => Evidence { body, ..Evidence::default() },
+        Status::Healthy | Status::Degraded => Evidence::default(),
+    };
+    CheckResult {
+        phases: Phases { dns: Some(0.25), wait: result.response_time_ms, ..Phases::default() },
+        measurements: vec![measurement("/var", (result.at.0 % 89) as f64)],
+        evidence,
+        ..result
+    }
+}
+
+/// Percent, with limits.
+pub fn measurement(name: &str, value: f64) -> Measurement {
+    Measurement {
+        degraded_at: Some(80.0),
+        unhealthy_at: Some(90.0),
+        ..Measurement::new(name, value, "%")
+    }
 }
 
 pub fn hold() -> Hold {

@@ -1,0 +1,10 @@
+//! Every kind of check against a real server, started for the test on free
+//! loopback ports, and against what such servers do on a bad day.
+
+mod authority;
+mod errors;
+mod relay;
+mod servers;
+mod trial;
+
+mod http;
