@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn an_excerpt_keeps_lines_and_is_bounded() {
         assert_eq!(excerpt(b"a\r\n\tb\x1b[31m\xff"), "a\n\tb\\u{1b}[31m\u{fffd}");
-        let long = excerpt(&[b'x'; 100_000]);
+        let long = excerpt(&vec![b'x'; 100_000]);
         assert_eq!(long.len(), MAX_EXCERPT_BYTES + '…'.len_utf8());
     }
 

@@ -5,8 +5,10 @@ mod world;
 
 use std::time::Duration;
 
-use engine::{Limits, Past};
-use health::{Event, Overall, Status};
+use engine::{Limits, Past, Plan};
+use health::{Event, Overall, ServiceStatus, Status};
+use probe::Report;
+use serde_json::json;
 use world::{Behaviour, Run, World, id, service};
 
 const UP: Behaviour = Behaviour::Up(Duration::from_millis(20));
@@ -309,4 +311,87 @@ async fn secrets_never_leave_in_a_message() {
     let shown = format!("{:?}{:?}", run.snapshot(), run.events());
     assert!(shown.contains("rejected token"), "{shown}");
     assert!(!shown.contains("s3cr3t-token"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_follows_its_members_at_once() {
+    let world = World::new();
+    let mut plan = world.plan([service("a", seconds(15)), service("b", seconds(15))]);
+    plan.targets.push(world.derived("pair", "group", &json!({"members": ["a", "b"]})));
+    let enough = json!({"members": ["a", "b"], "rule": "at_least", "at_least": 1});
+    plan.targets.push(world.derived("either", "group", &enough));
+    let mut run = Run::start(&world, plan, Past::default());
+    run.pass(seconds(10)).await;
+    assert_eq!(run.status("pair"), ServiceStatus::Healthy);
+    world.set("b", DOWN);
+    run.pass(seconds(60)).await;
+    assert_eq!(run.status("pair"), ServiceStatus::Unhealthy);
+    assert_eq!(run.status("either"), ServiceStatus::Healthy);
+    let changed = |of: &str| {
+        run.events().into_iter().find_map(|event| match event {
+            Event::StatusChanged { at, service, to: ServiceStatus::Unhealthy, .. }
+                if service == id(of) =>
+            {
+                Some(at)
+            }
+            _ => None,
+        })
+    };
+    assert_eq!(changed("pair"), changed("b"), "in the same moment");
+    assert_eq!(run.announcements(), ["b is down: connection refused. 1 service affected"]);
+    world.set("b", UP);
+    run.pass(seconds(60)).await;
+    assert_eq!(run.status("pair"), ServiceStatus::Healthy);
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_of_a_service_that_reports_in_is_an_outage_once_it_could_have_reported() {
+    let world = World::new();
+    let keys = json!({"token": "0123456789abcdef", "late_after": "10m"});
+    let plan = Plan { targets: vec![world.derived("backup", "push", &keys)], ..world.plan([]) };
+    let mut run = Run::start(&world, plan.clone(), Past::default());
+    run.pass(seconds(3600)).await;
+    assert_eq!(run.status("backup"), ServiceStatus::Unknown, "nobody listens");
+    run.engine.listen(Ok(()));
+    run.pass(seconds(590)).await;
+    assert_eq!(run.status("backup"), ServiceStatus::Unknown, "no report yet");
+    run.engine.report(id("backup"), report(Status::Healthy));
+    run.pass(seconds(1)).await;
+    assert_eq!(run.status("backup"), ServiceStatus::Healthy, "at once");
+    run.pass(seconds(500)).await;
+    world.sleep(seconds(7200));
+    run.pass(seconds(500)).await;
+    assert_eq!(run.announcements(), [] as [&str; 0], "it could not report in its sleep");
+    run.pass(seconds(200)).await;
+    assert_eq!(run.status("backup"), ServiceStatus::Unhealthy);
+    assert_eq!(run.announcements().len(), 1);
+    run.engine.report(id("backup"), report(Status::Healthy));
+    run.pass(seconds(1)).await;
+    assert_eq!(run.status("backup"), ServiceStatus::Healthy);
+    run.engine.report(id("backup"), report(Status::Unhealthy));
+    run.pass(seconds(1)).await;
+    assert_eq!(run.status("backup"), ServiceStatus::Unhealthy, "its own word counts at once");
+    assert_eq!(run.snapshot().services[0].message, "done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_that_cannot_come_in_is_nobodys_fault() {
+    let world = World::new();
+    let keys = json!({"token": "0123456789abcdef", "late_after": "10m"});
+    let plan = Plan { targets: vec![world.derived("backup", "push", &keys)], ..world.plan([]) };
+    let mut run = Run::start(&world, plan, Past::default());
+    run.engine.listen(Err("the port is taken".to_owned()));
+    run.pass(seconds(7200)).await;
+    assert_eq!(run.status("backup"), ServiceStatus::Unknown);
+    assert_eq!(run.snapshot().services[0].message, "the port is taken");
+    assert_eq!(run.announcements(), [] as [&str; 0]);
+}
+
+fn report(status: Status) -> Report {
+    Report {
+        status,
+        message: "done".to_owned(),
+        latency: Some(seconds(2)),
+        measurements: Vec::new(),
+    }
 }

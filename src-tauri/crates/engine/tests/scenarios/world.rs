@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use engine::{Clock, Engine, Limits, Past, Plan, Snapshot, Surroundings, Target};
 use health::{
-    Event, Incident, JudgePolicy, Member, Observation, Outcome, ServiceId, Status, Thresholds,
-    Timestamp,
+    Event, Incident, JudgePolicy, Member, Observation, Outcome, ServiceId, ServiceStatus, Status,
+    Thresholds, Timestamp,
 };
 use history::History;
-use probe::{Checking, Context, Probe};
+use probe::{Checking, Context, Kind, Probe};
 use tempfile::TempDir;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::time::Instant;
@@ -84,6 +84,24 @@ impl World {
             internet: AtomicBool::new(true),
             questions: AtomicUsize::new(0),
         }))
+    }
+
+    /// A service of a kind that asks nobody: `keys` as config.toml has them.
+    pub fn derived(&self, name: &str, kind: &str, keys: &serde_json::Value) -> Target {
+        let kind = Kind::from_name(kind).expect("a kind");
+        let probe = kind.probe(keys.as_object().expect("a table")).expect("valid keys");
+        let policy = JudgePolicy { fail_after: 1, recover_after: 1, stable_count: 1 };
+        let depends_on = probe.members().to_vec();
+        Target {
+            member: Member { id: id(name), name: name.to_owned(), policy, depends_on },
+            group: None,
+            kind: kind.as_str(),
+            probe: Arc::from(probe),
+            secrets: config::Secrets::default(),
+            thresholds: Thresholds::OTHER,
+            every: Duration::from_secs(30),
+            retry_every: Duration::from_secs(5),
+        }
     }
 
     pub fn plan(&self, services: impl IntoIterator<Item = Service>) -> Plan {
@@ -305,6 +323,12 @@ impl Run {
 
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.engine.snapshot().borrow().clone()
+    }
+
+    pub fn status(&self, of: &str) -> ServiceStatus {
+        let snapshot = self.snapshot();
+        let service = snapshot.services.iter().find(|service| service.id == id(of));
+        service.expect("a service").status
     }
 
     /// Open incidents.
