@@ -197,7 +197,7 @@ export function fromInput(type: FieldType, input: Input): Value | undefined {
     case 'list': {
       // An empty one between others, or before them, is meant: a program's argument may be empty.
       const rows = input as string[];
-      const filled = rows.slice(0, rows.findLastIndex((row) => row !== '') + 1);
+      const filled = rows.filter((_, i) => rows.slice(i).some((later) => later !== ''));
       return filled.length > 0 ? filled : undefined;
     }
     case 'multiline':

@@ -17,9 +17,11 @@ export type FormSection = { id: Section; label: string; fields: Field[] };
 
 /** The fields of a kind in the sections it has, in the order a check goes through them. */
 export function sectionsOf(fields: Field[]): FormSection[] {
-  return ORDER.map((id) => ({ id, label: LABELS[id], fields: fields.filter((f) => f.section === id) })).filter(
-    (section) => section.fields.length > 0,
-  );
+  return ORDER.map((id) => ({
+    id,
+    label: LABELS[id],
+    fields: fields.filter((f) => f.section === id),
+  })).filter((section) => section.fields.length > 0);
 }
 
 /** Whether it is worth seeing at once: it says where, must be filled in, or holds something. */

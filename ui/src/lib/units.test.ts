@@ -23,5 +23,5 @@ it.each([
 it('has one scale for numbers that are shown together', () => {
   const scale = scaleFor('B', 3 * 1024 ** 3);
   expect(scale).toEqual({ by: 1024 ** 3, unit: 'GiB' });
-  expect(digits(512 * 1024 ** 2 / scale.by)).toBe('0.5');
+  expect(digits((512 * 1024 ** 2) / scale.by)).toBe('0.5');
 });
