@@ -23,6 +23,7 @@ it('leaves a hole where points are missing', () => {
 
 it('shows the limits, and a percentage up to a hundred', () => {
   expect(valueRange(series({ degraded_at: 80, unhealthy_at: 95 }))).toEqual([0, 100]);
+  expect(valueRange(series({ degraded_at: 60, unhealthy_at: 70 }))).toEqual([0, 100]);
   expect(valueRange(series({ unit: 'B' }))).toEqual([0, 43.2]);
   expect(valueRange(series({ points: [] }))).toEqual([0, 1]);
 });

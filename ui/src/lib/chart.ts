@@ -57,7 +57,7 @@ export function valueRange(series: MeasurementSeries): [number, number] {
   if (!Number.isFinite(low) || !Number.isFinite(high)) return [0, 1];
   if (low === high) return [low, low + 1];
   const room = (high - low) * 0.08;
-  const top = series.unit === '%' && high <= 100 ? Math.min(100, high + room) : high + room;
+  const top = series.unit === '%' && high > 50 && high <= 100 ? 100 : high + room;
   return [low === 0 ? 0 : low - room, top];
 }
 

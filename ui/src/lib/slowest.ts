@@ -1,15 +1,19 @@
 import type { CheckResult } from './backend/bindings';
 
+const HOUR = 3_600_000;
+const HOURS = 24;
 const FULL = 40;
 const LEAST = 3;
 
-export type Hour = { result: CheckResult; height: number };
+export type Hour = { from: number; result: CheckResult | null; height: number };
 
-/** Oldest first, each with the height of its bar: the slowest of all is as high as the strip. */
-export function hourly(results: CheckResult[]): Hour[] {
+/** The last 24 hours, oldest first; the slowest result of all is as high as the strip. */
+export function hourly(results: CheckResult[], now: number): Hour[] {
   const most = Math.max(1, ...results.map((r) => r.response_time_ms ?? 0));
-  return [...results].reverse().map((result) => ({
-    result,
-    height: Math.max(LEAST, ((result.response_time_ms ?? 0) / most) * FULL),
-  }));
+  const last = Math.floor(now / HOUR) * HOUR;
+  return Array.from({ length: HOURS }, (_, i) => {
+    const from = last - (HOURS - 1 - i) * HOUR;
+    const result = results.find((r) => r.at >= from && r.at < from + HOUR) ?? null;
+    return { from, result, height: Math.max(LEAST, ((result?.response_time_ms ?? 0) / most) * FULL) };
+  });
 }

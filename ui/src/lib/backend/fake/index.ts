@@ -596,7 +596,7 @@ function failure(spec: Spec, at: number): CheckResult {
       ? { ...good.metadata, ...(good.metadata.status ? { status: '503' } : {}) }
       : { ...(address ? { address } : {}) },
     ...(phases ? { phases } : {}),
-    evidence: answers ? evidenceOf(spec, at) : { addresses: evidenceOf(spec, at).addresses },
+    evidence: answers ? evidenceOf(spec, at) : { addresses: evidenceOf(spec, at).addresses ?? [] },
   };
 }
 

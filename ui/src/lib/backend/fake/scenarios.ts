@@ -421,12 +421,12 @@ function phasesOf(spec: Spec, total: number, seed: string): Phases | undefined {
   const next = random(seed);
   const { check } = spec.values;
   const shares = spec.shares ?? (check === 'http' ? HTTP_SHARES : check === 'tcp' ? TCP_SHARES : undefined);
-  return (
-    shares &&
-    Object.fromEntries(
-      Object.entries(shares).map(([phase, share]) => [phase, total * share * (0.8 + next() * 0.4)]),
-    )
+  if (!shares) return undefined;
+  const varied = Object.entries(shares).map(
+    ([phase, share]) => [phase, share * (0.8 + next() * 0.4)] as const,
   );
+  const whole = varied.reduce((sum, [, share]) => sum + share, 0);
+  return Object.fromEntries(varied.map(([phase, share]) => [phase, (total * share) / whole]));
 }
 
 function measured(spec: Spec, seed: string): Measurement[] | undefined {
@@ -463,8 +463,7 @@ const BODY = `<!doctype html>
 /** What a failed check saw: of HTTP everything, of others the addresses. */
 export function evidenceOf(spec: Spec, at: number): Evidence {
   const address = spec.metadata?.address?.replace(/:\d+$/, '');
-  const addresses = address ? [address, '203.0.113.25', '2001:db8::24'] : [];
-  if (spec.values.check !== 'http') return { addresses };
+  if (spec.values.check !== 'http') return address ? { addresses: [address] } : {};
   return {
     body: BODY,
     headers: [
@@ -494,7 +493,7 @@ export function evidenceOf(spec: Spec, at: number): Evidence {
           ],
         }
       : {}),
-    addresses,
+    ...(address ? { addresses: [address, '203.0.113.25', '2001:db8::24'] } : {}),
   };
 }
 
