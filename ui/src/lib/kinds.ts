@@ -8,8 +8,9 @@ const GROUPS: [string, string[]][] = [
   ['Databases', ['postgres', 'mysql', 'redis']],
   ['Messaging', ['amqp', 'mqtt', 'nats']],
   ['Mail & shell', ['smtp', 'imap', 'ssh']],
-  ['This machine', ['exec', 'disk', 'process']],
-  ['Composed', ['push', 'group']],
+  ['Your own jobs', ['exec', 'push']],
+  ['This machine', ['disk', 'process']],
+  ['Composed', ['group']],
 ];
 
 /** Other words people look for. */

@@ -7,13 +7,21 @@ const LEAST = 3;
 
 export type Hour = { from: number; result: CheckResult | null; height: number };
 
+export function slowestOf(results: CheckResult[]): CheckResult | null {
+  return results.reduce<CheckResult | null>((a, b) => (a && took(a) >= took(b) ? a : b), null);
+}
+
+function took(result: CheckResult | null): number {
+  return result?.response_time_ms ?? 0;
+}
+
 /** The last 24 hours, oldest first; the slowest result of all is as high as the strip. */
 export function hourly(results: CheckResult[], now: number): Hour[] {
-  const most = Math.max(1, ...results.map((r) => r.response_time_ms ?? 0));
+  const most = Math.max(1, took(slowestOf(results)));
   const last = Math.floor(now / HOUR) * HOUR;
   return Array.from({ length: HOURS }, (_, i) => {
     const from = last - (HOURS - 1 - i) * HOUR;
-    const result = results.find((r) => r.at >= from && r.at < from + HOUR) ?? null;
-    return { from, result, height: Math.max(LEAST, ((result?.response_time_ms ?? 0) / most) * FULL) };
+    const result = slowestOf(results.filter((r) => r.at >= from && r.at < from + HOUR));
+    return { from, result, height: Math.max(LEAST, (took(result) / most) * FULL) };
   });
 }
