@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { MeasurementSeries } from './backend/bindings';
-import { toneOf, valueRange, withHoles } from './chart';
+import { timeSplits, toneOf, valueRange, withHoles } from './chart';
 
 const point = (at: number, mean = 1) => ({ at, mean, min: mean, max: mean });
 
@@ -39,4 +39,35 @@ it('knows on which side of its limits a value is', () => {
   const lower = { degraded_at: 20, unhealthy_at: 10 };
   expect([21, 20, 5].map((value) => toneOf(value, lower))).toEqual(['plain', 'degraded', 'unhealthy']);
   expect(toneOf(5, { degraded_at: null, unhealthy_at: null })).toBe('plain');
+});
+
+it.each([
+  [
+    'an hour',
+    new Date(2026, 0, 9, 13, 7),
+    new Date(2026, 0, 9, 14, 7),
+    6,
+    ['13:10', '13:20', '13:30', '13:40', '13:50', '14:00'],
+  ],
+  [
+    'a day',
+    new Date(2026, 0, 9, 13, 7),
+    new Date(2026, 0, 10, 13, 7),
+    4,
+    ['18:00', '00:00', '06:00', '12:00'],
+  ],
+])('splits %s at full times of day', (_, from, to, most, times) => {
+  const splits = timeSplits(from.getTime() / 1000, to.getTime() / 1000, most);
+  expect(splits.map((at) => new Date(at * 1000).toTimeString().slice(0, 5))).toEqual(times);
+});
+
+it.each([
+  ['a month', new Date(2026, 0, 9, 13), new Date(2026, 1, 8, 13), 3, ['23.1', '6.2']],
+  ['a year', new Date(2025, 1, 9, 13), new Date(2026, 1, 9, 13), 4, ['1.3', '1.6', '1.9', '1.12']],
+])('splits %s at midnights', (_, from, to, most, days) => {
+  const splits = timeSplits(from.getTime() / 1000, to.getTime() / 1000, most).map(
+    (at) => new Date(at * 1000),
+  );
+  expect(splits.map((d) => `${d.getDate()}.${d.getMonth() + 1}`)).toEqual(days);
+  expect(splits.every((d) => d.getHours() === 0)).toBe(true);
 });

@@ -2,14 +2,17 @@ import type { MeasurementPoint, MeasurementSeries, Range } from './backend/bindi
 import { MONTHS, shortTime } from './format';
 
 const DAY = 86_400;
-const STEPS = [300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, DAY, 172_800, 432_000, 604_800];
+const HOUR = 3600;
+const LONGEST = 14 * DAY;
+const STEPS = [300, 600, 900, 1800, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR].concat(
+  [1, 2, 5, 7, 14].map((days) => days * DAY),
+);
 
-/** Times of day a reader expects, in local time: full hours, midnights, firsts of a month. All in seconds. */
-export function timeSplits(from: number, to: number, width: number): number[] {
-  const most = Math.max(2, Math.floor(width / 90));
+/** Times of day a reader expects, in local time: full hours, midnights, firsts of a month; at most so many. All in seconds. */
+export function timeSplits(from: number, to: number, most: number): number[] {
   const found: number[] = [];
   const start = new Date(from * 1000);
-  if ((to - from) / most > 604_800) {
+  if ((to - from) / most > LONGEST) {
     const months = Math.ceil((to - from) / 2_629_800 / most);
     for (let i = 1; ; i += months) {
       const at = new Date(start.getFullYear(), start.getMonth() + i, 1).getTime() / 1000;
@@ -17,7 +20,7 @@ export function timeSplits(from: number, to: number, width: number): number[] {
       found.push(at);
     }
   }
-  const step = STEPS.find((s) => (to - from) / s <= most) ?? 604_800;
+  const step = STEPS.find((s) => (to - from) / s <= most) ?? LONGEST;
   const days = Math.max(1, step / DAY);
   for (let d = 0; ; d += days) {
     const midnight = new Date(start.getFullYear(), start.getMonth(), start.getDate() + d).getTime() / 1000;

@@ -17,10 +17,11 @@ function took(result: CheckResult | null): number {
 
 /** The last 24 hours, oldest first; the slowest result of all is as high as the strip. */
 export function hourly(results: CheckResult[], now: number): Hour[] {
-  const most = Math.max(1, took(slowestOf(results)));
   const last = Math.floor(now / HOUR) * HOUR;
+  const first = last - (HOURS - 1) * HOUR;
+  const most = Math.max(1, took(slowestOf(results.filter((r) => r.at >= first))));
   return Array.from({ length: HOURS }, (_, i) => {
-    const from = last - (HOURS - 1 - i) * HOUR;
+    const from = first + i * HOUR;
     const result = slowestOf(results.filter((r) => r.at >= from && r.at < from + HOUR));
     return { from, result, height: Math.max(LEAST, (took(result) / most) * FULL) };
   });
