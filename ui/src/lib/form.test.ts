@@ -1,6 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { schema } from './backend/fake/schema';
-import { fromInput, idFrom, problemsByField, toDraft, toInput, toValues, toggled } from './form';
+import {
+  fromInput,
+  idFrom,
+  inputOf,
+  problemsByField,
+  slot,
+  toDraft,
+  toInput,
+  toValues,
+  toggled,
+  type Input,
+} from './form';
 import type { FieldType, ServiceValues, Value } from './backend/bindings';
 
 const service: ServiceValues = {
@@ -62,6 +73,37 @@ describe('a service', () => {
   });
 });
 
+describe('changing the kind', () => {
+  const field = (kind: string, key: string) =>
+    schema.kinds.find((k) => k.id === kind)!.fields.find((f) => f.key === key)!;
+
+  it('keeps what both have', () => {
+    const draft = toDraft(schema, { id: 'db', check: 'postgres', host: 'db', port: 15432, password: 'x' });
+    draft.kind = 'mysql';
+    expect(toValues(schema, draft)).toEqual({
+      id: 'db',
+      check: 'mysql',
+      host: 'db',
+      port: 15432,
+      password: 'x',
+    });
+  });
+
+  it('keeps apart what has the same key but is edited differently', () => {
+    const headers = field('http', 'headers');
+    expect(slot(headers)).toBe('headers as headers');
+    expect(slot({ ...headers, value: { type: 'text' } })).toBe('headers');
+    expect(slot({ ...headers, value: { type: 'choice', of: ['a', 'b'] } })).toBe('headers of a b');
+  });
+
+  it('begins empty where the kind before had no such field', () => {
+    const draft = toDraft(schema, { id: 'a', check: 'tcp', host: 'a', port: 1 });
+    expect(inputOf(draft, field('exec', 'command'))).toEqual([]);
+    expect(inputOf(draft, field('push', 'token'))).toBe('');
+    expect(inputOf(draft, field('http', 'follow_redirects'))).toBeNull();
+  });
+});
+
 describe('inputs', () => {
   const statuses: FieldType = { type: 'status_list' };
   const integer: FieldType = { type: 'integer', min: 1, max: 9 };
@@ -84,6 +126,39 @@ describe('inputs', () => {
     const rows = toInput(json, [{ path: '$.v', equals: '42' }]);
     expect(rows).toEqual([{ path: '$.v', operator: 'equals', value: '"42"' }]);
     expect(fromInput(json, rows)).toEqual([{ path: '$.v', equals: '42' }]);
+  });
+
+  it.each<[FieldType['type'], Input, Value | undefined]>([
+    ['secret', ' with blanks ', ' with blanks '],
+    ['secret', '', undefined],
+    ['token', ' keyring:backup ', 'keyring:backup'],
+    ['file', ' /etc/ssl/ca.pem ', '/etc/ssl/ca.pem'],
+    ['file', ' ', undefined],
+    ['list', ['check_disk', '-w', '20'], ['check_disk', '-w', '20']],
+    ['list', ['echo', '', 'x', '', ''], ['echo', '', 'x']],
+    ['list', ['', ''], undefined],
+    ['variables', [{ name: ' LC_ALL ', value: 'C' }], { LC_ALL: 'C' }],
+    ['variables', [{ name: '', value: '' }], undefined],
+  ])('%s: %j is written as %j', (type, input, value) => {
+    expect(fromInput({ type } as FieldType, input)).toEqual(value);
+  });
+
+  it.each<[FieldType['type'], Value, Input]>([
+    ['secret', '${DB_PASSWORD}', '${DB_PASSWORD}'],
+    ['token', 'abc', 'abc'],
+    ['file', '/var', '/var'],
+    ['list', ['b', 'a'], ['b', 'a']],
+    ['list', '203.0.113.24', ['203.0.113.24']],
+    [
+      'variables',
+      { A: '1', B: '' },
+      [
+        { name: 'A', value: '1' },
+        { name: 'B', value: '' },
+      ],
+    ],
+  ])('%s: %j is edited as %j', (type, value, input) => {
+    expect(toInput({ type } as FieldType, value)).toEqual(input);
   });
 
   it('takes an assertion without a value as true for `exists`', () => {

@@ -1,17 +1,18 @@
 import type { Field, FieldType, FormSchema, Problem, ServiceValues, Value } from './backend/bindings';
 
-export type HeaderRow = { name: string; value: string };
+/** A header or a variable. */
+export type PairRow = { name: string; value: string };
 export type AssertionRow = { path: string; operator: string; value: string };
 
 /** What a control edits. Empty means: the key is absent. */
-export type Input = string | boolean | null | HeaderRow[] | AssertionRow[] | string[];
+export type Input = string | boolean | null | PairRow[] | AssertionRow[] | string[];
 
 export type Draft = {
   id: string;
   kind: string;
   preset: string;
   tier: string;
-  /** By key, of every kind, so that changing the kind and back loses nothing. */
+  /** By slot, of every kind, so that changing the kind and back loses nothing. */
   inputs: Record<string, Input>;
   /** Keys the form does not show; saved as they were. */
   rest: ServiceValues;
@@ -38,19 +39,14 @@ function shownFields(schema: FormSchema, kind: string): Field[] {
 
 export function toDraft(schema: FormSchema, values: ServiceValues): Draft {
   const kind = text(values.check) || (schema.kinds[0]?.id ?? '');
-  const inputs: Record<string, Input> = {};
-  for (const other of schema.kinds) {
-    for (const field of other.fields) inputs[field.key] ??= empty(field.value);
-  }
   const fields = shownFields(schema, kind);
-  for (const field of fields) inputs[field.key] = toInput(field.value, values[field.key]);
   const known = new Set([...SPECIAL, ...fields.map((f) => f.key)]);
   return {
     id: text(values.id),
     kind,
     preset: text(values.preset),
     tier: text(values.tier),
-    inputs,
+    inputs: Object.fromEntries(fields.map((f) => [slot(f), toInput(f.value, values[f.key])])),
     rest: Object.fromEntries(Object.entries(values).filter(([key]) => !known.has(key))),
   };
 }
@@ -58,7 +54,7 @@ export function toDraft(schema: FormSchema, values: ServiceValues): Draft {
 export function toValues(schema: FormSchema, draft: Draft): ServiceValues {
   const values: ServiceValues = { id: draft.id };
   const put = (field: Field) => {
-    const value = fromInput(field.value, draft.inputs[field.key] ?? null);
+    const value = fromInput(field.value, inputOf(draft, field));
     if (value !== undefined) values[field.key] = value;
   };
   identityFields(schema).forEach(put);
@@ -70,13 +66,52 @@ export function toValues(schema: FormSchema, draft: Draft): ServiceValues {
   return { ...values, ...draft.rest };
 }
 
+/** Where the input of a field is kept. Kinds share it where the same key is edited in the same way. */
+export function slot(field: Field): string {
+  const { key, value } = field;
+  switch (value.type) {
+    case 'text':
+    case 'multiline':
+    case 'url':
+    case 'host':
+    case 'integer':
+    case 'duration':
+    case 'regex':
+    case 'status_list':
+    case 'secret':
+    case 'token':
+    case 'file':
+      return key;
+    case 'choice':
+      return `${key} of ${value.of.join(' ')}`;
+    case 'boolean':
+    case 'headers':
+    case 'json_assertions':
+    case 'services':
+    case 'list':
+    case 'variables':
+      return `${key} as ${value.type}`;
+  }
+}
+
+export function inputOf(draft: Draft, field: Field): Input {
+  return draft.inputs[slot(field)] ?? empty(field.value);
+}
+
+/** Whether it would be written to the file. */
+export function isSet(draft: Draft, field: Field): boolean {
+  return fromInput(field.value, inputOf(draft, field)) !== undefined;
+}
+
 export function empty(type: FieldType): Input {
   switch (type.type) {
     case 'boolean':
       return null;
     case 'headers':
+    case 'variables':
     case 'json_assertions':
     case 'services':
+    case 'list':
       return [];
     case 'text':
     case 'multiline':
@@ -87,6 +122,9 @@ export function empty(type: FieldType): Input {
     case 'regex':
     case 'choice':
     case 'status_list':
+    case 'secret':
+    case 'token':
+    case 'file':
       return '';
   }
 }
@@ -97,6 +135,7 @@ export function toInput(type: FieldType, value: Value | undefined): Input {
     case 'boolean':
       return value === true;
     case 'headers':
+    case 'variables':
       return Object.entries(isTable(value) ? value : {}).map(([name, v]) => ({ name, value: text(v) }));
     case 'json_assertions':
       return (Array.isArray(value) ? value : []).filter(isTable).map((row) => {
@@ -105,7 +144,8 @@ export function toInput(type: FieldType, value: Value | undefined): Input {
         return { path: text(row.path), operator, value: literal(row[operator]) };
       });
     case 'services':
-      return Array.isArray(value) ? value.map(text) : [];
+    case 'list':
+      return (Array.isArray(value) ? value : [value]).map(text);
     case 'status_list':
       return (Array.isArray(value) ? value : [value]).map(text).join(', ');
     case 'text':
@@ -116,6 +156,9 @@ export function toInput(type: FieldType, value: Value | undefined): Input {
     case 'duration':
     case 'regex':
     case 'choice':
+    case 'secret':
+    case 'token':
+    case 'file':
       return text(value);
   }
 }
@@ -138,8 +181,9 @@ export function fromInput(type: FieldType, input: Input): Value | undefined {
         .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
       return parts.length > 0 ? parts : undefined;
     }
-    case 'headers': {
-      const rows = (input as HeaderRow[]).filter((row) => row.name.trim() !== '' || row.value !== '');
+    case 'headers':
+    case 'variables': {
+      const rows = (input as PairRow[]).filter((row) => row.name.trim() !== '' || row.value !== '');
       if (rows.length === 0) return undefined;
       return Object.fromEntries(rows.map((row) => [row.name.trim(), row.value]));
     }
@@ -150,14 +194,23 @@ export function fromInput(type: FieldType, input: Input): Value | undefined {
     }
     case 'services':
       return (input as string[]).length > 0 ? (input as string[]) : undefined;
+    case 'list': {
+      // An empty one between others, or before them, is meant: a program's argument may be empty.
+      const rows = input as string[];
+      const filled = rows.filter((_, i) => rows.slice(i).some((later) => later !== ''));
+      return filled.length > 0 ? filled : undefined;
+    }
     case 'multiline':
     case 'regex':
+    case 'secret':
       return asText(input) === '' ? undefined : asText(input);
     case 'text':
     case 'url':
     case 'host':
     case 'duration':
-    case 'choice': {
+    case 'choice':
+    case 'token':
+    case 'file': {
       const written = asText(input).trim();
       return written === '' ? undefined : written;
     }

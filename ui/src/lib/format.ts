@@ -6,7 +6,7 @@ export const DAY = 86_400 * SECOND;
 /** What stands where there is no value. */
 export const NONE = '–';
 
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+export const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const WEEKDAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 
 /** The two largest units: "43 s", "4 min 12 s", "3 h 41 min", "2 d 4 h". */
@@ -93,6 +93,11 @@ export function shortTime(at: number): string {
 function dayAndMonth(d: Date, now: Date): string {
   const day = `${d.getDate()} ${MONTHS[d.getMonth()]}`;
   return d.getFullYear() === now.getFullYear() ? day : `${day} ${d.getFullYear()}`;
+}
+
+/** "2 Nov", "2 Nov 2027" in another year. */
+export function calendarDay(at: number, now: number): string {
+  return dayAndMonth(new Date(at), new Date(now));
 }
 
 /** "13:48:17" today, "2 Nov 03:10" otherwise. */

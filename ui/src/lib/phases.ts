@@ -1,24 +1,46 @@
-export type Phase = { name: string; ms: number };
+import type { Phases } from './backend/bindings';
 
-const PHASES = ['dns', 'connect', 'tls', 'wait', 'receive'];
+const LABELS = {
+  dns: 'DNS lookup',
+  connect: 'Connect',
+  tls: 'TLS handshake',
+  send: 'Send',
+  wait: 'Wait (first byte)',
+  receive: 'Receive',
+} as const satisfies Record<keyof Phases, string>;
 
-/** Where the time of a result went, from its `dns_ms`, `connect_ms`, …; in that order. */
-export function phasesOf(metadata: Record<string, string>): Phase[] {
-  return PHASES.flatMap((name) => {
-    const ms = Number.parseFloat(metadata[`${name}_ms`] ?? '');
-    return Number.isFinite(ms) && ms >= 0 ? { name, ms } : [];
-  });
+const ORDER = Object.keys(LABELS) as (keyof Phases)[];
+
+/** One row of a waterfall: `start` is where the phases before it end. */
+export type Phase = { name: keyof Phases; label: string; start: number; ms: number };
+
+/** The phases a check came to, in order, each beginning where the one before ended. */
+export function waterfall(phases: Phases | undefined): Phase[] {
+  const rows: Phase[] = [];
+  let start = 0;
+  for (const name of ORDER) {
+    const ms = phases?.[name];
+    if (ms === undefined) continue;
+    rows.push({ name, label: LABELS[name], start, ms });
+    start += ms;
+  }
+  return rows;
 }
 
-export function isPhase(key: string): boolean {
-  return key.endsWith('_ms') && PHASES.includes(key.slice(0, -3));
+export function totalMs(rows: Phase[]): number {
+  const last = rows.at(-1);
+  return last ? last.start + last.ms : 0;
 }
 
-/** "certificate_days" as "certificate days". */
-export function metadataLabel(key: string): string {
-  return isPhase(key) ? key.slice(0, -3) : key.replaceAll('_', ' ');
+/** The phase a failed check ended in; null where the answer came in full, and was itself the failure. */
+export function brokenPhase(rows: Phase[]): Phase['name'] | null {
+  const last = rows.at(-1);
+  return last && last.name !== 'receive' ? last.name : null;
 }
 
-export function metadataValue(key: string, value: string): string {
-  return isPhase(key) ? `${value} ms` : value;
+/** Where a bar is drawn, in percent of the width: never so thin that it cannot be seen, never beyond the end. */
+export function bar(phase: Phase, scale: number): { x: number; width: number } {
+  const whole = Math.max(scale, 0.001);
+  const width = Math.min(100, Math.max(1.2, (phase.ms / whole) * 100));
+  return { x: Math.min((phase.start / whole) * 100, 100 - width), width };
 }

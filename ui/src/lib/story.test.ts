@@ -30,12 +30,12 @@ it('tells an outage in order, naming together what went together', () => {
 });
 
 it('tints only what differs between the last good result and the failure', () => {
-  const good = result({ metadata: { address: '10.0.0.1', dns_ms: '1', connect_ms: '2', status: '200' } });
-  const failed = result({ metadata: { address: '10.0.0.1', dns_ms: '3', connect_ms: '900', status: '503' } });
+  const good = result({ metadata: { address: '10.0.0.1', status: '200', certificate_days: '61' } });
+  const failed = result({ metadata: { address: '10.0.0.1', status: '503' } });
   const differing = differences(good, failed).filter((row) => row.differs);
   expect(differing.map((row) => [row.label, row.good, row.failed])).toEqual([
-    ['connect', '2 ms', '900 ms'],
     ['status', '200', '503'],
+    ['certificate days', '61', '–'],
   ]);
   expect(differences(null, failed).some((row) => row.differs)).toBe(false);
 });

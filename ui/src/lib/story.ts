@@ -1,6 +1,6 @@
 import type { CheckResult, Incident } from './backend/bindings';
-import { duration, list } from './format';
-import { metadataLabel, metadataValue } from './phases';
+import { duration, list, NONE } from './format';
+import { metadataLabel } from './words';
 
 export type Moment = {
   at: number;
@@ -67,7 +67,7 @@ export function story(incident: Incident, caused: Incident[], nameOf: (id: strin
 export type Difference = { key: string; label: string; good: string; failed: string; differs: boolean };
 
 /** Times of two results are never equal; only these are worth a look. */
-function timesDiffer(good: number | null, failed: number | null): boolean {
+export function timesDiffer(good: number | null, failed: number | null): boolean {
   if (good === null || failed === null) return good !== failed;
   return Math.abs(failed - good) > 20 && Math.max(good, failed) > 2 * Math.min(good, failed);
 }
@@ -78,19 +78,12 @@ export function differences(good: CheckResult | null, failed: CheckResult): Diff
   return keys.map((key) => {
     const before = good?.metadata[key];
     const after = failed.metadata[key];
-    const timing = key.endsWith('_ms');
-    const differs =
-      timing && before !== undefined && after !== undefined
-        ? timesDiffer(Number(before), Number(after))
-        : before !== after;
     return {
       key,
       label: metadataLabel(key),
-      good: before === undefined ? '–' : metadataValue(key, before),
-      failed: after === undefined ? '–' : metadataValue(key, after),
-      differs: good !== null && differs,
+      good: before ?? NONE,
+      failed: after ?? NONE,
+      differs: good !== null && before !== after,
     };
   });
 }
-
-export { timesDiffer };

@@ -12,6 +12,8 @@ const subscribe = createSubscriber((update) => {
   };
 });
 
+export type ThemeColors = (typeof themeColors)['current'];
+
 /** Tokens as a canvas needs them; they follow the theme. */
 export const themeColors = {
   get current() {
@@ -26,6 +28,8 @@ export const themeColors = {
       accent,
       accentLine: `${accent}99`,
       accentSoft: `${accent}2e`,
+      degraded: read('--degraded'),
+      unhealthy: read('--unhealthy'),
       unhealthySoft: read('--unhealthy-soft'),
       unknownSoft: read('--unknown-soft'),
       font: read('--font'),

@@ -82,3 +82,8 @@ export const OVERALL_WORD: Record<Overall, string> = {
   offline: 'Offline',
   paused: 'Paused',
 };
+
+/** "certificate_days" as "certificate days". */
+export function metadataLabel(key: string): string {
+  return key.replaceAll('_', ' ');
+}

@@ -37,6 +37,27 @@ status: Status | null,
 ms: number | null, };
 
 /**
+ * One certificate of a chain.
+ */
+export type Certificate = { 
+/**
+ * Whose it is: `CN=api.example.com`.
+ */
+subject: string, 
+/**
+ * Who signed it.
+ */
+issuer: string, 
+/**
+ * Valid from, in seconds since the Unix epoch.
+ */
+not_before: number, 
+/**
+ * Valid until, in seconds since the Unix epoch.
+ */
+not_after: number, };
+
+/**
  * One result of one check: an observation with its status and its moment.
  */
 export type CheckResult = { 
@@ -59,7 +80,19 @@ message: string,
 /**
  * What else is worth knowing.
  */
-metadata: { [key in string]: string }, };
+metadata: { [key in string]: string }, 
+/**
+ * Where the time went.
+ */
+phases?: Phases, 
+/**
+ * Numbers worth a chart.
+ */
+measurements?: Array<Measurement>, 
+/**
+ * What a failed check saw.
+ */
+evidence?: Evidence, };
 
 /**
  * One calendar day of a service.
@@ -97,6 +130,28 @@ downtime_ms: number,
 checks: number, };
 
 /**
+ * What a failed check saw, as text and bounded: enough to tell why without
+ * asking again.
+ */
+export type Evidence = { 
+/**
+ * The first 2 KiB that the server sent.
+ */
+body?: string, 
+/**
+ * Response headers as they came; the values of secret ones are left out.
+ */
+headers?: Array<[string, string]>, 
+/**
+ * The certificates the server showed, its own first.
+ */
+certificates?: Array<Certificate>, 
+/**
+ * The addresses that the host's name stands for.
+ */
+addresses?: Array<string>, };
+
+/**
  * One key: what it is called, what it does, what it may hold.
  */
 export type Field = { 
@@ -120,6 +175,14 @@ required: boolean,
  * What holds when the key is absent, as text; empty if nothing does.
  */
 default: string, 
+/**
+ * What a number in it counts: `days`, `%`; empty without one.
+ */
+unit: string, 
+/**
+ * Which part of a form it belongs to.
+ */
+section: Section, 
 /**
  * What it may hold.
  */
@@ -148,7 +211,7 @@ of: Array<string>, } | { "type": "status_list" } | { "type": "headers" } | { "ty
 /**
  * The operators.
  */
-operators: Array<string>, } | { "type": "services" };
+operators: Array<string>, } | { "type": "services" } | { "type": "secret" } | { "type": "token" } | { "type": "file" } | { "type": "list" } | { "type": "variables" };
 
 /**
  * Figures of one service for a table of all.
@@ -186,7 +249,11 @@ presets: Array<Preset>,
 /**
  * Every tier, most frequent first.
  */
-tiers: Array<Tier>, };
+tiers: Array<Tier>, 
+/**
+ * How a job reports in, with `{id}` and `{token}` to be filled in.
+ */
+push_command?: string, };
 
 /**
  * Everything of the overview but its services.
@@ -292,6 +359,66 @@ points: Array<LatencyPoint>,
 spans: Array<Span>, };
 
 /**
+ * A number that a check saw and that is worth a chart: free space, packet
+ * loss, a plugin's performance data.
+ */
+export type Measurement = { 
+/**
+ * What was measured, the same every time: `/var`, `loss`.
+ */
+name: string, 
+/**
+ * How much of it.
+ */
+value: number, 
+/**
+ * Of what: `%`, `B`, `ms`, `s`; `c` is a counter; empty for a plain number.
+ */
+unit?: string, 
+/**
+ * From where on it is degraded.
+ */
+degraded_at?: number, 
+/**
+ * From where on it is unhealthy.
+ */
+unhealthy_at?: number, };
+
+/**
+ * A stretch of a measurement.
+ */
+export type MeasurementPoint = { 
+/**
+ * When the stretch began.
+ */
+at: Timestamp, mean: number, min: number, max: number, };
+
+/**
+ * A measurement over a range.
+ */
+export type MeasurementSeries = { 
+/**
+ * What was measured.
+ */
+name: string, 
+/**
+ * Of what, as in a measurement.
+ */
+unit: string, 
+/**
+ * From where on it is degraded.
+ */
+degraded_at: number | null, 
+/**
+ * From where on it is unhealthy.
+ */
+unhealthy_at: number | null, 
+/**
+ * Oldest first; stretches without a value are left out.
+ */
+points: Array<MeasurementPoint>, };
+
+/**
  * The state of everything, as the tray icon shows it.
  */
 export type Overall = "healthy" | "degraded" | "unhealthy" | "unknown" | "offline" | "paused";
@@ -314,6 +441,36 @@ until: Timestamp | null, };
  * A rolling period up to now.
  */
 export type Period = "24h" | "7d" | "30d";
+
+/**
+ * Where the time of a check went, in milliseconds. What a kind of check has
+ * not got, or did not come to, is absent. Together they are the whole check.
+ */
+export type Phases = { 
+/**
+ * Looking the host's addresses up.
+ */
+dns?: number, 
+/**
+ * Until the connection was there.
+ */
+connect?: number, 
+/**
+ * The TLS handshake.
+ */
+tls?: number, 
+/**
+ * Sending the request.
+ */
+send?: number, 
+/**
+ * From there to the first byte of the answer: the service's own time.
+ */
+wait?: number, 
+/**
+ * From the first byte to the last.
+ */
+receive?: number, };
 
 /**
  * The settings a person changes in the window.
@@ -417,6 +574,11 @@ cadence: string,
  * Allowed, but worth knowing.
  */
 warnings: Array<string>, };
+
+/**
+ * A part of a form.
+ */
+export type Section = "target" | "login" | "request" | "expect" | "tls" | "advanced";
 
 /**
  * One service in depth.
@@ -651,6 +813,9 @@ export type Commands = {
   overview: { args: Record<string, never>; reply: Overview };
   figures: { args: Record<string, never>; reply: { [key in ServiceId]: Figures } };
   service: { args: { id: ServiceId, range: Range }; reply: ServiceDetail };
+  measurements: { args: { service: ServiceId, range: Range }; reply: Array<MeasurementSeries> };
+  result: { args: { service: ServiceId, at: Timestamp }; reply: CheckResult | null };
+  slowest: { args: { service: ServiceId }; reply: Array<CheckResult> };
   incidents: { args: Record<string, never>; reply: Incidents };
   check_now: { args: { id: ServiceId | null }; reply: null };
   pause: { args: { id: ServiceId | null, minutes: number | null }; reply: null };

@@ -9,6 +9,7 @@ import type {
   Incident,
   Incidents,
   LatencySeries,
+  MeasurementSeries,
   Preferences,
   Problem,
   Push,
@@ -23,7 +24,16 @@ import type {
   Value,
 } from '../bindings';
 import { random } from './random';
-import { goodResult, scenario, SCENARIOS, type Scenario, type ScenarioName, type Spec } from './scenarios';
+import {
+  evidenceOf,
+  failedPhases,
+  goodResult,
+  scenario,
+  SCENARIOS,
+  type Scenario,
+  type ScenarioName,
+  type Spec,
+} from './scenarios';
 import { schema } from './schema';
 
 const SECOND = 1000;
@@ -93,6 +103,9 @@ class World {
       overview: () => ({ head: this.#head(), services: this.#states.map((s) => s.summary) }),
       figures: () => this.#figures(),
       service: ({ id, range }) => this.#detail(id, range),
+      measurements: ({ service, range }) => measurementSeries(this.#state(service).spec, range, Date.now()),
+      result: ({ service, at }) => this.#results(service).find((r) => r.at === at) ?? null,
+      slowest: ({ service }) => slowest(this.#state(service).spec, this.#started),
       incidents: () => this.#incidents(),
       check_now: ({ id }) => {
         const due = id === null ? this.#states : [this.#state(id)];
@@ -377,7 +390,24 @@ class World {
       }
     };
     visit(id);
-    const results = [...summary.bars].reverse().flatMap((bar) =>
+    return {
+      id,
+      latency: latencySeries(spec, range, Date.now()),
+      uptime: (['24h', '7d', '30d'] as const).map((period) => uptime(spec, period)),
+      slo_pct: 99.9,
+      days: quiet ? [] : days(spec, Date.now()),
+      results: this.#results(id)
+        .slice(0, 20)
+        .map((result) => ({ ...result, evidence: undefined })),
+      incidents: [...all.active, ...all.resolved].filter((i) => i.service === id),
+      depends_on: summary.depends_on,
+      affected_by: [...affected],
+    };
+  }
+
+  #results(id: string): CheckResult[] {
+    const { spec, summary } = this.#state(id);
+    return [...summary.bars].reverse().flatMap((bar) =>
       bar.status === null
         ? []
         : bar.status === 'unhealthy'
@@ -388,17 +418,6 @@ class World {
               ...(bar.status === 'degraded' ? { message: 'slower than 200 ms' } : {}),
             },
     );
-    return {
-      id,
-      latency: latencySeries(spec, range, Date.now()),
-      uptime: (['24h', '7d', '30d'] as const).map((period) => uptime(spec, period)),
-      slo_pct: 99.9,
-      days: quiet ? [] : days(spec, Date.now()),
-      results: results.slice(0, 20),
-      incidents: [...all.active, ...all.resolved].filter((i) => i.service === id),
-      depends_on: summary.depends_on,
-      affected_by: [...affected],
-    };
   }
 
   #review(original: string | null, values: ServiceValues): Review {
@@ -565,8 +584,9 @@ function summarize(spec: Spec, now: number): ServiceSummary {
 
 function failure(spec: Spec, at: number): CheckResult {
   const good = goodResult(spec, at, Math.round(spec.usualMs));
-  const { address, dns_ms } = good.metadata;
+  const { address } = good.metadata;
   const answers = spec.answers === true;
+  const phases = failedPhases(spec, at);
   return {
     at,
     status: 'unhealthy',
@@ -574,7 +594,9 @@ function failure(spec: Spec, at: number): CheckResult {
     message: spec.message ?? 'timed out after 10 s, waiting for the response',
     metadata: answers
       ? { ...good.metadata, ...(good.metadata.status ? { status: '503' } : {}) }
-      : { ...(address ? { address } : {}), ...(dns_ms ? { dns_ms } : {}) },
+      : { ...(address ? { address } : {}) },
+    ...(phases ? { phases } : {}),
+    evidence: answers ? evidenceOf(spec, at) : { addresses: evidenceOf(spec, at).addresses ?? [] },
   };
 }
 
@@ -608,6 +630,34 @@ function latencySeries(spec: Spec, range: Range, now: number): LatencySeries {
     return { at, p50_ms: p50, p95_ms: p95, max_ms: p95 * (1.15 + next() * 0.4) };
   });
   return { from, to: now, points, spans };
+}
+
+function measurementSeries(spec: Spec, range: Range, now: number): MeasurementSeries[] {
+  const length = RANGE_MS[range];
+  const n = 144;
+  const from = now - length;
+  return (spec.measures ?? []).map(({ name, value, unit = '', degraded_at, unhealthy_at }) => {
+    const next = random(`${name}${range}`);
+    const points = Array.from({ length: n }, (_, i) => {
+      const grown = unit === 'c' ? 0.8 + (0.2 * i) / n : 1 + 0.12 * Math.sin(i / 13) - (0.1 * (n - i)) / n;
+      const mean = value * (grown + next() * 0.03);
+      const spread = unit === 'c' ? 0 : value * (0.02 + next() * 0.05);
+      return { at: from + (i * length) / n, mean, min: mean - spread, max: mean + spread };
+    }).filter((_, i) => i < 24 || i > 39);
+    return { name, unit, degraded_at: degraded_at ?? null, unhealthy_at: unhealthy_at ?? null, points };
+  });
+}
+
+function slowest(spec: Spec, now: number): CheckResult[] {
+  if (spec.availability === undefined) return [];
+  const next = random(`slowest${String(spec.values.id)}`);
+  const hour = Math.floor(now / HOUR) * HOUR;
+  return Array.from({ length: 24 }, (_, i) => {
+    const at = Math.min(now, hour - i * HOUR + Math.floor(next() * 50 * MIN));
+    const factor = 1.6 + next() * 1.2 + (i === 6 ? 7 : 0);
+    const result = goodResult(spec, at, Math.round(spec.usualMs * factor));
+    return i === 6 ? { ...result, status: 'degraded' as const, message: 'slower than 200 ms' } : result;
+  }).filter((result, i) => result.phases && i !== 17 && i !== 18);
 }
 
 function uptime(spec: Spec, period: Uptime['period']): Uptime {
@@ -695,7 +745,7 @@ function testResult(values: ServiceValues): CheckResult {
     usualMs: 43,
     everyMs: 15_000,
     good: values.check === 'http' ? '200 OK · $.status = "ok"' : 'connected',
-    metadata: { address: '203.0.113.24', protocol: 'HTTP/2', certificate_days: '61' },
+    metadata: { address: '203.0.113.24:443', protocol: 'HTTP/2', certificate_days: '61' },
   };
   if (/fail|refused/.test(JSON.stringify(values))) {
     return { ...failure(spec, Date.now()), message: 'connection refused (203.0.113.24:443)' };

@@ -1,4 +1,12 @@
-import type { Banner, CheckResult, ServiceStatus, ServiceValues } from '../bindings';
+import type {
+  Banner,
+  CheckResult,
+  Evidence,
+  Measurement,
+  Phases,
+  ServiceStatus,
+  ServiceValues,
+} from '../bindings';
 import { random } from './random';
 
 export const SCENARIOS = ['outage', 'healthy', 'degraded', 'empty', 'many', 'demo', 'offline'] as const;
@@ -23,6 +31,10 @@ export type Spec = {
   pausedUntilHour?: number;
   metadata?: Record<string, string>;
   answers?: boolean;
+  /** What its checks measure, as it usually is. */
+  measures?: Measurement[];
+  /** Which shares of the time the phases take. */
+  shares?: Phases;
 };
 
 export type Scenario = {
@@ -36,6 +48,9 @@ export type Scenario = {
 
 const MIN = 60_000;
 const HOUR = 60 * MIN;
+const DAY = 24 * HOUR;
+const MIB = 1024 ** 2;
+const GIB = 1024 ** 3;
 const OUTAGE = 4 * MIN + 12_000;
 
 function http(id: string, name: string, group: string, url: string, more: Partial<Spec> = {}): Spec {
@@ -71,13 +86,70 @@ function tcp(
   };
 }
 
+function exec(id: string, name: string, group: string, command: string[], more: Partial<Spec> = {}): Spec {
+  return {
+    values: {
+      id,
+      name,
+      group,
+      check: 'exec',
+      command,
+      environment: { LC_ALL: 'C' },
+      tier: 'supporting',
+    },
+    target: command[0] ?? '',
+    status: 'healthy',
+    forMs: 9 * HOUR,
+    usualMs: 100,
+    everyMs: 30_000,
+    ...more,
+  };
+}
+
+function push(id: string, name: string, group: string, more: Partial<Spec> = {}): Spec {
+  return {
+    values: { id, name, group, check: 'push', token: 'keyring:backup-token', every: '24h' },
+    target: 'reports in',
+    status: 'healthy',
+    forMs: 26 * HOUR,
+    usualMs: 0,
+    everyMs: 24 * HOUR,
+    good: 'reported: 14 files changed',
+    ...more,
+  };
+}
+
+function dns(id: string, name: string, group: string, host: string, more: Partial<Spec> = {}): Spec {
+  return {
+    values: {
+      id,
+      name,
+      group,
+      check: 'dns',
+      host,
+      record: 'A',
+      expect_values: ['203.0.113.24', '203.0.113.25'],
+      tier: 'external',
+    },
+    target: host,
+    status: 'healthy',
+    forMs: 50 * HOUR,
+    usualMs: 12,
+    everyMs: 180_000,
+    good: '203.0.113.24, 203.0.113.25',
+    shares: { send: 0.02, wait: 0.98 },
+    ...more,
+  };
+}
+
 function house(): Spec[] {
   const asleep = [30, 31, 32, 33, 34, 35, 36, 37, 38, 39];
   const specs = [
     tcp('postgres', 'PostgreSQL', 'Data', '10.0.4.12', 5432, {
       availability: 99.9624,
       marks: { degraded: [59] },
-      metadata: { address: '10.0.4.12', dns_ms: '1', connect_ms: '2', server: 'PostgreSQL 16.4' },
+      metadata: { address: '10.0.4.12:5432', server: 'PostgreSQL 16.4' },
+      shares: { dns: 0.2, connect: 0.3, wait: 0.5 },
       good: 'logged in',
     }),
     tcp('redis', 'Redis', 'Data', 'redis.internal', 6379, {
@@ -110,12 +182,8 @@ function house(): Spec[] {
       availability: 99.9412,
       marks: { degraded: [47, 48] },
       metadata: {
-        address: '203.0.113.24',
-        dns_ms: '2',
-        connect_ms: '4',
-        tls_ms: '17',
-        wait_ms: '19',
-        receive_ms: '1',
+        address: '203.0.113.24:443',
+        protocol: 'HTTP/2',
         status: '200',
         certificate_days: '61',
       },
@@ -139,6 +207,25 @@ function house(): Spec[] {
       pausedUntilHour: 1,
       marks: { degraded: [24], unobserved: asleep },
     }),
+    exec('host', 'Build host', 'Home', ['/usr/lib/nagios/plugins/check_host', '-w', '80', '-c', '90'], {
+      usualMs: 120,
+      availability: 99.9912,
+      marks: { degraded: [12, 13] },
+      good: 'DISK OK, LOAD OK',
+      metadata: { exit_status: '0' },
+      measures: [
+        { name: '/', value: 71, unit: '%', degraded_at: 80, unhealthy_at: 90 },
+        { name: '/var/lib/docker', value: 84, unit: '%', degraded_at: 80, unhealthy_at: 90 },
+        { name: 'load1', value: 1.42, degraded_at: 4, unhealthy_at: 8 },
+        { name: 'memory', value: 11.6 * GIB, unit: 'B' },
+        { name: 'sync', value: 0.038, unit: 's', unhealthy_at: 0.2 },
+        { name: 'packets', value: 184_220, unit: 'c' },
+        { name: 'users', value: 3 },
+        { name: 'swap', value: 212 * MIB, unit: 'B', degraded_at: 512 * MIB },
+      ],
+    }),
+    dns('names', 'Public names', 'Home', 'www.example.com', { availability: 99.9995 }),
+    push('backup', 'Nightly backup', 'Home', { usualMs: 0, availability: 100 }),
     tcp('printer', 'Printer', 'Home', 'printer.local', 9100, { status: 'unknown', availability: undefined }),
   ];
   const needs: Record<string, string[]> = {
@@ -327,24 +414,92 @@ export function scenario(name: ScenarioName): Scenario {
   }
 }
 
-export function phases(total: number, seed: string): Record<string, string> {
+const HTTP_SHARES: Phases = { dns: 0.05, connect: 0.1, tls: 0.35, send: 0.01, wait: 0.46, receive: 0.03 };
+const TCP_SHARES: Phases = { dns: 0.3, connect: 0.7 };
+
+function phasesOf(spec: Spec, total: number, seed: string): Phases | undefined {
   const next = random(seed);
-  const shares = { dns_ms: 0.05, connect_ms: 0.1, tls_ms: 0.35, wait_ms: 0.47, receive_ms: 0.03 };
-  return Object.fromEntries(
-    Object.entries(shares).map(([key, share]) => [
-      key,
-      (total * share * (0.8 + next() * 0.4)).toFixed(1).replace(/\.0$/, ''),
-    ]),
+  const { check } = spec.values;
+  const shares = spec.shares ?? (check === 'http' ? HTTP_SHARES : check === 'tcp' ? TCP_SHARES : undefined);
+  if (!shares) return undefined;
+  const varied = Object.entries(shares).map(
+    ([phase, share]) => [phase, share * (0.8 + next() * 0.4)] as const,
   );
+  const whole = varied.reduce((sum, [, share]) => sum + share, 0);
+  return Object.fromEntries(varied.map(([phase, share]) => [phase, (total * share) / whole]));
+}
+
+function measured(spec: Spec, seed: string): Measurement[] | undefined {
+  const next = random(seed);
+  return spec.measures?.map((m) => ({ ...m, value: m.value * (0.98 + next() * 0.04) }));
 }
 
 export function goodResult(spec: Spec, at: number, ms: number): CheckResult {
-  const http = spec.values.check === 'http';
+  const phases = phasesOf(spec, ms, String(at));
+  const measurements = measured(spec, String(at));
   return {
     at,
     status: 'healthy',
     response_time_ms: ms,
     message: spec.good ?? 'ok',
-    metadata: { ...spec.metadata, ...(http ? phases(ms, String(at)) : {}) },
+    metadata: { ...spec.metadata },
+    ...(phases ? { phases } : {}),
+    ...(measurements ? { measurements } : {}),
   };
+}
+
+const BODY = `<!doctype html>
+<html>
+  <head><title>503 Service Temporarily Unavailable</title></head>
+  <body>
+    <center><h1>503 Service Temporarily Unavailable</h1></center>
+    <hr><center>nginx/1.27.2</center>
+    <script>document.title = 'this must stay text'</script>
+    <!-- upstream: user.internal:8080, connect() failed (111: Connection refused) while connecting to upstream -->
+  </body>
+</html>
+`;
+
+/** What a failed check saw: of HTTP everything, of others the addresses. */
+export function evidenceOf(spec: Spec, at: number): Evidence {
+  const address = spec.metadata?.address?.replace(/:\d+$/, '');
+  if (spec.values.check !== 'http') return address ? { addresses: [address] } : {};
+  return {
+    body: BODY,
+    headers: [
+      ['server', 'nginx/1.27.2'],
+      ['date', new Date(at).toUTCString()],
+      ['content-type', 'text/html; charset=utf-8'],
+      ['content-length', String(BODY.length)],
+      ['retry-after', '30'],
+      ['set-cookie', '…'],
+      ['x-request-id', '8f0c1d6e2b7a4f539a1d0c7e55b2f6a9'],
+    ],
+    ...(spec.target.startsWith('https:')
+      ? {
+          certificates: [
+            {
+              subject: 'CN=api.example.com',
+              issuer: 'C=US, O=Example Trust, CN=Example R11',
+              not_before: Math.floor((at - 81 * DAY) / 1000),
+              not_after: Math.floor((at + 9 * DAY) / 1000),
+            },
+            {
+              subject: 'C=US, O=Example Trust, CN=Example R11',
+              issuer: 'C=US, O=Example Trust, CN=Example Root X1',
+              not_before: Math.floor((at - 900 * DAY) / 1000),
+              not_after: Math.floor((at + 700 * DAY) / 1000),
+            },
+          ],
+        }
+      : {}),
+    ...(address ? { addresses: [address, '203.0.113.25', '2001:db8::24'] } : {}),
+  };
+}
+
+/** As it went until it failed: a server that answers went through all, another was never connected to. */
+export function failedPhases(spec: Spec, at: number): Phases | undefined {
+  if (spec.answers) return phasesOf(spec, spec.usualMs * 1.6, String(at));
+  const { dns } = phasesOf(spec, Math.max(1, spec.usualMs), String(at)) ?? {};
+  return { ...(dns === undefined ? {} : { dns }), connect: spec.usualMs * 1.4 };
 }
