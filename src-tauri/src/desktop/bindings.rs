@@ -6,8 +6,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use config::{FormProblem, FormSchema, Preferences, Review};
-use health::ServiceId;
-use history::{Figures, Range};
+use health::{CheckResult, ServiceId, Timestamp};
+use history::{Figures, MeasurementSeries, Range};
 use ts_rs::{Config, ExportError, TS};
 
 use super::ipc::{About, Incidents, Overview, Push, ServiceDetail, TestReport};
@@ -29,6 +29,7 @@ pub fn export(folder: &Path) -> Result<(), ExportError> {
     Push::export_all(&config)?;
     Figures::export_all(&config)?;
     Range::export_all(&config)?;
+    MeasurementSeries::export_all(&config)?;
     let file = folder.join("bindings.ts");
     let types = std::fs::read_to_string(&file)?;
     std::fs::write(file, types + &commands(&config))?;
@@ -67,6 +68,17 @@ fn table(config: &Config) -> Vec<Command> {
             "service",
             vec![id(), ("range", name::<Range>(config))],
             name::<ServiceDetail>(config),
+        ),
+        command(
+            "result",
+            vec![id(), ("at", name::<Timestamp>(config))],
+            name::<Option<CheckResult>>(config),
+        ),
+        command("slowest", vec![id()], name::<Vec<CheckResult>>(config)),
+        command(
+            "measurements",
+            vec![id(), ("range", name::<Range>(config))],
+            name::<Vec<MeasurementSeries>>(config),
         ),
         command("incidents", vec![], name::<Incidents>(config)),
         command("check_now", vec![some_id()], nothing()),

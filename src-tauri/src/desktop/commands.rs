@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use config::{Document, FormProblem, FormSchema, Preferences, Review};
 use engine::{Clock, Limits, Target, check_once, with_members};
-use health::{Objective, ServiceId};
-use history::{Figures, Range, ReadError, Reader, Zone};
+use health::{CheckResult, Objective, ServiceId, Timestamp};
+use history::{Figures, MeasurementSeries, Range, ReadError, Reader, Zone};
 use probe::Values;
 use tauri::State;
 
@@ -21,6 +21,8 @@ use crate::session::{Configured, Session};
 const RESULTS: usize = 50;
 const INCIDENTS: usize = 50;
 const DAYS: u32 = 30;
+/// The slowest result of each hour is shown for a day.
+const SLOWEST_MS: i64 = 86_400_000;
 /// Resolved incidents the incidents page goes back.
 const INCIDENT_DAYS: i64 = 90;
 
@@ -87,6 +89,31 @@ pub(crate) async fn service(
 }
 
 #[tauri::command]
+pub(crate) async fn result(
+    app: State<'_, App>,
+    id: ServiceId,
+    at: Timestamp,
+) -> Answer<Option<CheckResult>> {
+    ask(app.session(), move |reader| reader.result(&id, at)).await
+}
+
+#[tauri::command]
+pub(crate) async fn slowest(app: State<'_, App>, id: ServiceId) -> Answer<Vec<CheckResult>> {
+    let since = Clock::system().now() - SLOWEST_MS;
+    ask(app.session(), move |reader| reader.slowest(&id, since)).await
+}
+
+#[tauri::command]
+pub(crate) async fn measurements(
+    app: State<'_, App>,
+    id: ServiceId,
+    range: Range,
+) -> Answer<Vec<MeasurementSeries>> {
+    let now = Clock::system().now();
+    ask(app.session(), move |reader| reader.measurements(&id, range, now)).await
+}
+
+#[tauri::command]
 pub(crate) async fn incidents(app: State<'_, App>) -> Answer<Incidents> {
     let session = app.session();
     let problem = session.configured().borrow().problem.clone();
@@ -143,8 +170,9 @@ fn lasting(minutes: u32) -> Duration {
 }
 
 #[tauri::command]
-pub(crate) async fn form_schema() -> Answer<FormSchema> {
-    Ok(config::form_schema())
+pub(crate) async fn form_schema(app: State<'_, App>) -> Answer<FormSchema> {
+    let config = app.session().configured().borrow().config.clone();
+    Ok(config::form_schema(&config.settings))
 }
 
 #[tauri::command]

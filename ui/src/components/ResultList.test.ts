@@ -22,7 +22,7 @@ it('opens a result in full, and shows what the server sent as text', async () =>
   const row = screen.getByRole('button', { name: /503/ });
   expect(row.getAttribute('aria-expanded')).toBe('false');
   await fireEvent.click(row);
-  expect(call).toHaveBeenCalledWith('result', { service: 'api', at: 2 });
+  expect(call).toHaveBeenCalledWith('result', { id: 'api', at: 2 });
   expect((await screen.findByText('<b>upstream</b>')).tagName).toBe('PRE');
   expect(screen.getByText('<i>nginx</i>').tagName).toBe('TD');
   expect(screen.getByRole('row', { name: 'Wait (first byte) broke off after 40 ms' })).toBeTruthy();

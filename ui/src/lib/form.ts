@@ -75,6 +75,7 @@ export function slot(field: Field): string {
     case 'url':
     case 'host':
     case 'integer':
+    case 'number':
     case 'duration':
     case 'regex':
     case 'status_list':
@@ -118,6 +119,7 @@ export function empty(type: FieldType): Input {
     case 'url':
     case 'host':
     case 'integer':
+    case 'number':
     case 'duration':
     case 'regex':
     case 'choice':
@@ -153,6 +155,7 @@ export function toInput(type: FieldType, value: Value | undefined): Input {
     case 'url':
     case 'host':
     case 'integer':
+    case 'number':
     case 'duration':
     case 'regex':
     case 'choice':
@@ -172,6 +175,11 @@ export function fromInput(type: FieldType, input: Input): Value | undefined {
       const written = asText(input).trim();
       if (written === '') return undefined;
       return /^[+-]?\d+$/.test(written) ? Number(written) : written;
+    }
+    case 'number': {
+      const written = asText(input).trim().replace(',', '.');
+      if (written === '') return undefined;
+      return Number.isFinite(Number(written)) ? Number(written) : written;
     }
     case 'status_list': {
       const parts = asText(input)

@@ -42,6 +42,7 @@ function valueWords(field: Field, draft: Draft): string {
     case 'boolean':
       return `${field.label} ${value === true ? 'on' : 'off'}`;
     case 'integer':
+    case 'number':
       return `${field.label} ${String(value)} ${field.unit}`.trim();
     case 'text':
     case 'url':

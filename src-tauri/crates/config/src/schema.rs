@@ -1,8 +1,10 @@
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
 use health::{Preset, Thresholds, Tier};
 use probe::{Field, FieldType, Kind};
 use serde::Serialize;
 
-use crate::settings::IN_A_ROW;
+use crate::settings::{IN_A_ROW, Settings};
 use crate::words;
 
 const KIND_NAMES: [&str; Kind::ALL.len()] = {
@@ -132,6 +134,8 @@ pub struct FormSchema {
     pub presets: Vec<PresetSchema>,
     /// Every tier, most frequent first.
     pub tiers: Vec<TierSchema>,
+    /// How a service reports in, for a shell; `{token}` stands for its token.
+    pub push_command: String,
 }
 
 /// A kind of check, for the form.
@@ -177,14 +181,26 @@ pub struct TierSchema {
 }
 
 /// What the form of a service is made of.
-pub fn form_schema() -> FormSchema {
+pub fn form_schema(settings: &Settings) -> FormSchema {
     FormSchema {
         identity: IDENTITY,
         timing: TIMING,
         kinds: Kind::ALL.iter().copied().map(kind_schema).collect(),
         presets: Preset::ALL.into_iter().map(preset_schema).collect(),
         tiers: Tier::ALL.into_iter().map(tier_schema).collect(),
+        push_command: push_command(settings.push_address),
     }
+}
+
+/// Double quotes, so that a token may be a variable of the shell.
+fn push_command(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    format!("curl -fsS \"http://{address}/push/{{token}}\"")
 }
 
 fn kind_schema(kind: Kind) -> KindSchema {
@@ -223,7 +239,8 @@ mod tests {
 
     #[test]
     fn the_form_knows_every_preset_and_tier() {
-        let schema = form_schema();
+        let schema = form_schema(&Settings::default());
+        assert_eq!(schema.push_command, "curl -fsS \"http://127.0.0.1:7468/push/{token}\"");
         assert_eq!(schema.presets[2].unhealthy_above, "2s");
         assert_eq!(schema.tiers[2].every, "3m");
         assert_eq!(schema.kinds.len(), Kind::ALL.len());

@@ -90,7 +90,7 @@ phases?: Phases,
  */
 measurements?: Array<Measurement>, 
 /**
- * What a failed check saw.
+ * What a failure looked like.
  */
 evidence?: Evidence, };
 
@@ -176,11 +176,11 @@ required: boolean,
  */
 default: string, 
 /**
- * What a number in it counts: `days`, `%`; empty without one.
+ * What a number counts: "days", "%"; empty where it goes without saying.
  */
 unit: string, 
 /**
- * Which part of a form it belongs to.
+ * Where in the form it stands.
  */
 section: Section, 
 /**
@@ -207,11 +207,19 @@ max: number, } | { "type": "boolean" } | { "type": "duration" } | { "type": "reg
 /**
  * The words.
  */
-of: Array<string>, } | { "type": "status_list" } | { "type": "headers" } | { "type": "json_assertions", 
+of: Array<string>, } | { "type": "number", 
+/**
+ * The smallest allowed.
+ */
+min: number, 
+/**
+ * The greatest allowed.
+ */
+max: number, } | { "type": "secret" } | { "type": "token" } | { "type": "file" } | { "type": "list" } | { "type": "variables" } | { "type": "status_list" } | { "type": "headers" } | { "type": "json_assertions", 
 /**
  * The operators.
  */
-operators: Array<string>, } | { "type": "services" } | { "type": "secret" } | { "type": "token" } | { "type": "file" } | { "type": "list" } | { "type": "variables" };
+operators: Array<string>, } | { "type": "services" };
 
 /**
  * Figures of one service for a table of all.
@@ -251,9 +259,9 @@ presets: Array<Preset>,
  */
 tiers: Array<Tier>, 
 /**
- * How a job reports in, with `{id}` and `{token}` to be filled in.
+ * How a service reports in, for a shell; `{token}` stands for its token.
  */
-push_command?: string, };
+push_command: string, };
 
 /**
  * Everything of the overview but its services.
@@ -385,36 +393,48 @@ degraded_at?: number,
 unhealthy_at?: number, };
 
 /**
- * A stretch of a measurement.
+ * What one bucket of a chart was measured at.
  */
 export type MeasurementPoint = { 
 /**
- * When the stretch began.
+ * When its bucket begins.
  */
-at: Timestamp, mean: number, min: number, max: number, };
+at: Timestamp, 
+/**
+ * Mean of all values.
+ */
+mean: number, 
+/**
+ * Smallest.
+ */
+min: number, 
+/**
+ * Largest.
+ */
+max: number, };
 
 /**
- * A measurement over a range.
+ * A chart of one thing that a check measures: at most 300 points.
  */
 export type MeasurementSeries = { 
 /**
- * What was measured.
+ * What is measured: `/var`, `loss`.
  */
 name: string, 
 /**
- * Of what, as in a measurement.
+ * Of what, as of the newest value; empty for a plain number.
  */
 unit: string, 
 /**
- * From where on it is degraded.
+ * From where on it is degraded, as of the newest value.
  */
 degraded_at: number | null, 
 /**
- * From where on it is unhealthy.
+ * From where on it is unhealthy, as of the newest value.
  */
 unhealthy_at: number | null, 
 /**
- * Oldest first; stretches without a value are left out.
+ * Oldest first; a bucket without a value has none.
  */
 points: Array<MeasurementPoint>, };
 
@@ -645,7 +665,7 @@ status: ServiceStatus,
  */
 since: Timestamp | null, 
 /**
- * The last result's message; empty before the first.
+ * The last result's message, or why there was none; empty before the first.
  */
 message: string, 
 /**
@@ -711,7 +731,11 @@ export type Status = "healthy" | "degraded" | "unhealthy";
 /**
  * What a check of an unsaved form came to.
  */
-export type TestReport = { problems: Array<Problem>, result: CheckResult | null, };
+export type TestReport = { problems: Array<Problem>, result: CheckResult | null, 
+/**
+ * Why there was nothing to see.
+ */
+unobserved: string | null, };
 
 /**
  * The window's colours.
@@ -813,9 +837,9 @@ export type Commands = {
   overview: { args: Record<string, never>; reply: Overview };
   figures: { args: Record<string, never>; reply: { [key in ServiceId]: Figures } };
   service: { args: { id: ServiceId, range: Range }; reply: ServiceDetail };
-  measurements: { args: { service: ServiceId, range: Range }; reply: Array<MeasurementSeries> };
-  result: { args: { service: ServiceId, at: Timestamp }; reply: CheckResult | null };
-  slowest: { args: { service: ServiceId }; reply: Array<CheckResult> };
+  result: { args: { id: ServiceId, at: Timestamp }; reply: CheckResult | null };
+  slowest: { args: { id: ServiceId }; reply: Array<CheckResult> };
+  measurements: { args: { id: ServiceId, range: Range }; reply: Array<MeasurementSeries> };
   incidents: { args: Record<string, never>; reply: Incidents };
   check_now: { args: { id: ServiceId | null }; reply: null };
   pause: { args: { id: ServiceId | null, minutes: number | null }; reply: null };

@@ -103,9 +103,9 @@ class World {
       overview: () => ({ head: this.#head(), services: this.#states.map((s) => s.summary) }),
       figures: () => this.#figures(),
       service: ({ id, range }) => this.#detail(id, range),
-      measurements: ({ service, range }) => measurementSeries(this.#state(service).spec, range, Date.now()),
-      result: ({ service, at }) => this.#results(service).find((r) => r.at === at) ?? null,
-      slowest: ({ service }) => slowest(this.#state(service).spec, this.#started),
+      measurements: ({ id, range }) => measurementSeries(this.#state(id).spec, range, Date.now()),
+      result: ({ id, at }) => this.#results(id).find((r) => r.at === at) ?? null,
+      slowest: ({ id }) => slowest(this.#state(id).spec, this.#started),
       incidents: () => this.#incidents(),
       check_now: ({ id }) => {
         const due = id === null ? this.#states : [this.#state(id)];
@@ -135,8 +135,8 @@ class World {
       review_service: ({ original, values }) => this.#review(original, values),
       test_service: ({ original, values }) => {
         const { problems } = this.#review(original, values);
-        if (problems.length > 0) return { problems, result: null };
-        return { problems: [], result: testResult(values) };
+        if (problems.length > 0) return { problems, result: null, unobserved: null };
+        return { problems: [], result: testResult(values), unobserved: null };
       },
       save_service: ({ original, values }) => this.#save(original, values),
       remove_service: ({ id }) => {
