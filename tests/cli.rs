@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -754,4 +754,63 @@ fn a_config_that_vanishes_or_is_emptied_drops_nothing() {
     running.stop();
     assert!(running.seen.iter().all(|event| event["type"] != "incident_resolved"));
     assert_eq!(json_of(&home.run(&["incidents", "--json"])), json!([]));
+}
+
+/// Reports as a script does, as soon as somebody listens: the status of the
+/// response.
+fn report(port: u16, path: &str, body: &str) -> u16 {
+    let mut stream = loop {
+        match TcpStream::connect(("127.0.0.1", port)) {
+            Ok(stream) => break stream,
+            Err(_) => std::thread::yield_now(),
+        }
+    };
+    let length = body.len();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close");
+    write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{body}").expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
+}
+
+#[test]
+fn services_report_in_and_groups_follow() {
+    let port = closed_port();
+    let home = Home::with_config(&format!(
+        r#"
+[settings]
+push_address = "127.0.0.1:{port}"
+
+[[service]]
+id = "backup"
+check = "push"
+token = "0123456789abcdef"
+late_after = "1h"
+
+[[service]]
+id = "jobs"
+check = "group"
+members = ["backup"]
+"#
+    ));
+    let once = home.run(&["check", "--json"]);
+    let answer = json_of(&once);
+    assert_eq!(answer["services"][0]["status"], "unknown");
+    assert_eq!(once.status.code(), Some(0), "what reports in is not asked");
+
+    let mut app = Running::start(&home);
+    assert_eq!(report(port, "/push/0123456789abcdee", ""), 404);
+    assert_eq!(report(port, "/push/0123456789abcdef?status=odd", ""), 400);
+    assert_eq!(report(port, "/push/0123456789abcdef", "3 files saved"), 200);
+    let result = app.wait_for("result");
+    assert_eq!((&result["service"], &result["status"]), (&json!("backup"), &json!("healthy")));
+    assert_eq!(result["message"], "3 files saved");
+    let kuma = "/api/push/0123456789abcdef?status=down&msg=disk%20full&ping=12";
+    assert_eq!(report(port, kuma, ""), 200);
+    let opened = app.wait_for("incident_opened");
+    assert_eq!(opened["service"], "backup");
+    assert_eq!(opened["affected"], json!(["jobs"]));
+    let announced = app.wait_for("announced");
+    assert_eq!(announced["title"], "backup is down");
+    app.stop();
 }

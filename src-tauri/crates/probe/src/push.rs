@@ -10,7 +10,8 @@ use crate::{Checking, Context, Listening, Probe, Report};
 
 pub(crate) const LABEL: &str = "Push (reports in)";
 pub(crate) const HELP: &str = "The service reports in by itself, with curl: cron jobs, backups, scripts. Silence is a failure.";
-pub(crate) const THRESHOLDS: Thresholds = Thresholds::OTHER;
+/// How long a job takes is for the job to judge.
+pub(crate) const THRESHOLDS: Thresholds = Thresholds { degraded_above: None, ..Thresholds::OTHER };
 
 pub(crate) const FIELDS: &[Field] = &[
     Field::required(

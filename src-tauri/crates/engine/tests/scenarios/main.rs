@@ -338,7 +338,7 @@ async fn a_group_follows_its_members_at_once() {
         })
     };
     assert_eq!(changed("pair"), changed("b"), "in the same moment");
-    assert_eq!(run.announcements(), ["b is down: connection refused. 1 service affected"]);
+    assert_eq!(run.announcements(), ["b is down: connection refused. 2 services depend on it."]);
     world.set("b", UP);
     run.pass(seconds(60)).await;
     assert_eq!(run.status("pair"), ServiceStatus::Healthy);

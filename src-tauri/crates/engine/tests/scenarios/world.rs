@@ -98,7 +98,7 @@ impl World {
             kind: kind.as_str(),
             probe: Arc::from(probe),
             secrets: config::Secrets::default(),
-            thresholds: Thresholds::OTHER,
+            thresholds: kind.thresholds(),
             every: Duration::from_secs(30),
             retry_every: Duration::from_secs(5),
         }
