@@ -19,7 +19,7 @@ ICON_PACKAGES := librsvg2-bin imagemagick fonts-inter
 
 UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/*.ts ui/*.js ui/package.json -type f 2>/dev/null)
 
-.PHONY: help run test lint ui bindings errors icons screenshots bench package clean
+.PHONY: help run test lint ui bindings docs errors icons screenshots bench package clean
 .PHONY: build-needs test-needs toolchain
 
 help: ## What there is to do
@@ -56,6 +56,9 @@ ui/node_modules/.installed: ui/package-lock.json | toolchain
 
 bindings: build-needs ui/dist/index.html ## The window's types, from the backend's
 	PILOTLIGHT_WRITE_BINDINGS=1 cargo test --test all bindings
+
+docs: build-needs ui/dist/index.html ## docs/checks.md, from what the kinds of check say of themselves
+	PILOTLIGHT_WRITE_DOCS=1 cargo test --test all docs
 
 errors: test-needs toolchain ## docs/errors.md, from what the checks say to real servers
 	rm -f docs/errors.md

@@ -5,3 +5,4 @@ mod bindings;
 mod cli;
 #[cfg(target_os = "linux")]
 mod desktop;
+mod docs;

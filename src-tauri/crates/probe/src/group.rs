@@ -12,6 +12,9 @@ use crate::{Checking, Context, Probe};
 pub(crate) const LABEL: &str = "Group";
 pub(crate) const HELP: &str =
     "Takes other services together: the worst of them, all of them, or at least some of them.";
+pub(crate) const EXAMPLE: &str = r#"members = ["web-1", "web-2", "web-3"]
+rule = "at_least"
+at_least = 2"#;
 pub(crate) const THRESHOLDS: Thresholds = Thresholds::OTHER;
 
 const RULES: &[&str] = &["worst", "all", "at_least"];

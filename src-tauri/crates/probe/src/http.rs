@@ -31,6 +31,9 @@ use crate::{Checking, Context, Probe, json, net, tls};
 
 pub(crate) const LABEL: &str = "HTTP";
 pub(crate) const HELP: &str = "Sends a request and looks at status, text or JSON of the response.";
+pub(crate) const EXAMPLE: &str = r#"url = "https://api.example.com/health"
+headers = { Authorization = "keyring:api-token" }
+expect_json = [{ path = "$.status", equals = "ok" }]"#;
 pub(crate) const THRESHOLDS: Thresholds = Thresholds::HTTP;
 
 const SCHEMES: &[&str] = &["http", "https"];

@@ -84,6 +84,11 @@ macro_rules! kinds {
                 match self { $($(#[$feature])* Self::$variant => $module::HELP),+ }
             }
 
+            /// The own keys of a typical service, as config.toml has them.
+            pub const fn example(self) -> &'static str {
+                match self { $($(#[$feature])* Self::$variant => $module::EXAMPLE),+ }
+            }
+
             /// Its own keys, in the order a form shows them.
             pub const fn fields(self) -> &'static [Field] {
                 match self { $($(#[$feature])* Self::$variant => $module::FIELDS),+ }

@@ -10,6 +10,8 @@ use crate::{Checking, Context, Listening, Probe, Report};
 
 pub(crate) const LABEL: &str = "Push (reports in)";
 pub(crate) const HELP: &str = "The service reports in by itself, with curl: cron jobs, backups, scripts. Silence is a failure.";
+pub(crate) const EXAMPLE: &str = r#"token = "keyring:backup-token"
+late_after = "26h""#;
 /// How long a job takes is for the job to judge.
 pub(crate) const THRESHOLDS: Thresholds = Thresholds { degraded_above: None, ..Thresholds::OTHER };
 

@@ -15,6 +15,8 @@ use crate::{Checking, Context, Probe};
 pub(crate) const LABEL: &str = "TCP port";
 pub(crate) const HELP: &str =
     "Connects to a port: databases, caches, brokers, anything that listens.";
+pub(crate) const EXAMPLE: &str = r#"host = "db.internal"
+port = 5432"#;
 pub(crate) const THRESHOLDS: Thresholds = Thresholds::OTHER;
 
 pub(crate) const FIELDS: &[Field] = &[
