@@ -4,6 +4,10 @@
 //! config.toml, makes the form in the settings and documents the kind. Adding
 //! a kind is one file and one line in [`kinds!`].
 
+#[cfg(feature = "amqp")]
+mod amqp;
+#[cfg(any(feature = "amqp", feature = "mqtt", feature = "nats"))]
+mod broker;
 mod context;
 mod duration;
 mod failure;
@@ -11,6 +15,10 @@ mod field;
 mod group;
 mod http;
 mod json;
+#[cfg(feature = "mqtt")]
+mod mqtt;
+#[cfg(feature = "nats")]
+mod nats;
 mod net;
 mod push;
 mod server;
@@ -116,6 +124,12 @@ kinds! {
     Tcp = "tcp" in tcp,
     Push = "push" in push,
     Group = "group" in group,
+    #[cfg(feature = "mqtt")]
+    Mqtt = "mqtt" in mqtt,
+    #[cfg(feature = "nats")]
+    Nats = "nats" in nats,
+    #[cfg(feature = "amqp")]
+    Amqp = "amqp" in amqp,
 }
 
 impl Kind {

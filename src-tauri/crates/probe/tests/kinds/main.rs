@@ -7,4 +7,10 @@ mod relay;
 mod servers;
 mod trial;
 
+#[cfg(feature = "amqp")]
+mod amqp;
 mod http;
+#[cfg(feature = "mqtt")]
+mod mqtt;
+#[cfg(feature = "nats")]
+mod nats;

@@ -122,7 +122,7 @@ pub fn seen(observation: &Observation) -> Outcome {
 }
 
 /// `keys` with `changes`, where null takes a key away.
-fn changed(mut keys: Value, changes: &Value) -> Value {
+pub fn changed(mut keys: Value, changes: &Value) -> Value {
     let table = keys.as_object_mut().expect("a table");
     for (key, value) in changes.as_object().expect("a table") {
         if value.is_null() {

@@ -1,8 +1,9 @@
 use super::home::run;
 use super::{Home, Server, talk};
-use crate::authority::{Authority, LOOPBACK};
+use crate::authority::{Authority, LOOPBACK, text};
 
-/// Mosquitto with a user and a password, plain and with TLS.
+/// Mosquitto with a user and a password, plain and with TLS. The user may use
+/// topics under `app` and `pilotlight`.
 pub struct Mosquitto {
     /// The process.
     pub server: Server,
@@ -31,9 +32,12 @@ impl Mosquitto {
             home,
             |home, [port, tls_port]| {
                 let dir = home.text();
+                let topics = "topic readwrite app/#\ntopic readwrite pilotlight/#\n";
+                let acl = home.write("acl", &format!("user {}\n{topics}", Self::USER));
+                let acl = text(&acl);
                 let config = format!(
                     "persistence false\nlog_dest stderr\nallow_anonymous false\n\
-                     password_file {dir}/users\nlistener {port} 127.0.0.1\n\
+                     password_file {dir}/users\nacl_file {acl}\nlistener {port} 127.0.0.1\n\
                      listener {tls_port} 127.0.0.1\n\
                      certfile {dir}/server.pem\nkeyfile {dir}/server.key\n"
                 );

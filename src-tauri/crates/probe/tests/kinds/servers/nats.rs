@@ -1,3 +1,4 @@
+use super::home::run;
 use super::{Home, Server, talk};
 use crate::authority::{Authority, LOOPBACK};
 
@@ -33,6 +34,23 @@ impl Nats {
     pub fn tls() -> Self {
         let files = "cert_file: \"server.pem\", key_file: \"server.key\"";
         Self::with(&format!("{}tls {{ {files}, timeout: 10 }}\n", password()))
+    }
+
+    /// One whose user may publish and subscribe under `app` only.
+    pub fn closed() -> Self {
+        let (user, password) = (Self::USER, Self::PASSWORD);
+        let permissions = "{ publish: \"app.>\", subscribe: \"app.>\" }";
+        Self::with(&format!(
+            "authorization {{ users: [ {{ user: \"{user}\", password: \"{password}\", \
+             permissions: {permissions} }} ] }}\n"
+        ))
+    }
+
+    /// `2.9.10`
+    pub fn version(&self) -> String {
+        let said = run(self.server.home().command("nats-server").arg("--version"));
+        let version = said.trim().rsplit_once('v').map(|(_, version)| version.to_owned());
+        version.unwrap_or_else(|| panic!("no version in {said}"))
     }
 
     fn with(more: &str) -> Self {
