@@ -142,9 +142,20 @@ fn describe_certificate(reason: &CertificateError, chain: Option<&Chain>, host: 
             format!("certificate is {}, not {host}", whose(&chain.names))
         }
         Reason::Revoked => "certificate was revoked".to_owned(),
-        // A self-signed authority posing as a server has a reason of its own.
-        Reason::UnknownIssuer | Reason::Other(_) if chain.self_signed => {
+        // A self-signed authority posing as a server has a reason of its own, and one that is
+        // named like a trusted authority two more.
+        Reason::UnknownIssuer
+        | Reason::Other(_)
+        | Reason::BadSignature
+        | Reason::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
+            if chain.self_signed =>
+        {
             "certificate is self-signed: to trust it, name it in `ca_file`".to_owned()
+        }
+        Reason::BadSignature | Reason::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "certificate is not signed by the trusted CA that it names: if that was renewed, name \
+             the new one in `ca_file`"
+                .to_owned()
         }
         Reason::UnknownIssuer => {
             "certificate is from an unknown issuer: to trust it, name its CA in `ca_file`"
@@ -214,6 +225,15 @@ mod tests {
             (
                 describe(CertificateError::UnknownIssuer, &own),
                 "certificate is self-signed: to trust it, name it in `ca_file`",
+            ),
+            (
+                describe(CertificateError::BadSignature, &own),
+                "certificate is self-signed: to trust it, name it in `ca_file`",
+            ),
+            (
+                describe(CertificateError::BadSignature, &plain),
+                "certificate is not signed by the trusted CA that it names: if that was renewed, \
+                 name the new one in `ca_file`",
             ),
             (
                 describe(CertificateError::NotValidYet, &early),

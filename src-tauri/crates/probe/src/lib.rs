@@ -8,12 +8,15 @@
 mod amqp;
 #[cfg(any(feature = "amqp", feature = "mqtt", feature = "nats"))]
 mod broker;
+mod certificate;
 mod context;
+mod dialogue;
 mod duration;
 mod failure;
 mod field;
 mod group;
 mod http;
+mod imap;
 mod json;
 #[cfg(feature = "mqtt")]
 mod mqtt;
@@ -21,7 +24,11 @@ mod mqtt;
 mod nats;
 mod net;
 mod push;
+mod security;
 mod server;
+mod smtp;
+mod ssh;
+mod starttls;
 mod stream;
 mod tcp;
 mod text;
@@ -130,6 +137,10 @@ kinds! {
     Nats = "nats" in nats,
     #[cfg(feature = "amqp")]
     Amqp = "amqp" in amqp,
+    Tls = "tls" in certificate,
+    Smtp = "smtp" in smtp,
+    Imap = "imap" in imap,
+    Ssh = "ssh" in ssh,
 }
 
 impl Kind {

@@ -66,6 +66,15 @@ impl Server {
         trace: &Arc<Trace>,
     ) -> Result<Traced<Box<dyn Stream>>, Failure> {
         let stream = self.connect(trace).await?;
+        self.secure(trace, stream).await
+    }
+
+    /// Goes on over `stream`, in TLS where it is turned on.
+    pub(crate) async fn secure(
+        &self,
+        trace: &Arc<Trace>,
+        stream: TcpStream,
+    ) -> Result<Traced<Box<dyn Stream>>, Failure> {
         let stream: Box<dyn Stream> = match &self.tls {
             None => Box::new(stream),
             Some(tls) => Box::new(tls.handshake(trace, &self.host, stream).await?),

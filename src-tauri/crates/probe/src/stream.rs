@@ -17,7 +17,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 /// A connection that puts the time of its check to the right phase:
 ///
 /// 1. Whatever is written is `Sending`.
-/// 2. Reading before the first byte has come is `Waiting`.
+/// 2. Reading before the first byte has come is `Waiting`, even if none comes.
 /// 3. From the first byte that comes on, it is `Receiving`, until something is
 ///    written again.
 ///
@@ -32,6 +32,11 @@ impl<S> Traced<S> {
     pub(crate) fn new(stream: S, trace: &Arc<Trace>) -> Self {
         Self { stream, trace: trace.clone() }
     }
+
+    /// The connection itself, to be encrypted.
+    pub(crate) fn into_inner(self) -> S {
+        self.stream
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Traced<S> {
@@ -43,12 +48,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Traced<S> {
         let this = self.get_mut();
         let before = buf.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buf);
-        if read.is_pending() {
-            if !this.trace.is_in(&Phase::Receiving) {
-                this.trace.enter(Phase::Waiting);
-            }
-        } else if buf.filled().len() > before {
+        if buf.filled().len() > before {
             this.trace.enter(Phase::Receiving);
+        } else if !this.trace.is_in(&Phase::Receiving) {
+            this.trace.enter(Phase::Waiting);
         }
         read
     }

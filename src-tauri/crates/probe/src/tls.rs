@@ -13,8 +13,8 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
-    ClientConfig, DigitallySignedStruct, Error, NamedGroup, SignatureScheme,
-    SupportedProtocolVersion,
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error, NamedGroup, ProtocolVersion,
+    SignatureScheme, SupportedProtocolVersion,
 };
 use rustls_platform_verifier::Verifier;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -133,6 +133,12 @@ impl Tls {
         self
     }
 
+    /// The same, minding the days until expiry where any certificate will do.
+    pub(crate) fn minding_expiry(mut self, form: &Form<'_>) -> Parsed<Self> {
+        self.warn_days = Some(form.or("cert_warn_days", DEFAULT_WARN_DAYS, whole)?);
+        Ok(self)
+    }
+
     /// For libraries that do the handshake themselves.
     pub(crate) fn config(&self) -> ClientConfig {
         self.config.clone()
@@ -155,6 +161,7 @@ impl Tls {
         let connector = TlsConnector::from(Arc::new(self.config.clone()));
         let connected = connector.connect(name, stream).await;
         let stream = connected.map_err(|error| Failure::io(&error, trace))?;
+        trace.note("tls_version", version(stream.get_ref().1));
         self.look_at_expiry(trace);
         Ok(stream)
     }
@@ -172,6 +179,15 @@ impl Tls {
                 _ => format!("the certificate of {subject} in its chain expires in {days} {unit}"),
             });
         }
+    }
+}
+
+/// The version that was agreed on: `TLS 1.3`.
+pub(crate) fn version(connection: &ClientConnection) -> &'static str {
+    match connection.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+        _ => "TLS",
     }
 }
 

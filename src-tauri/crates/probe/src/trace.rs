@@ -224,6 +224,11 @@ impl Trace {
         });
     }
 
+    /// The server has to prove to be `host` from now on.
+    pub(crate) fn expect_host(&self, host: &str) {
+        self.0.send_modify(|progress| host.clone_into(&mut progress.host));
+    }
+
     /// What the server's certificates say.
     pub(crate) fn certificates(&self) -> Option<Arc<Chain>> {
         self.0.borrow().chain.clone()

@@ -10,7 +10,11 @@ mod trial;
 #[cfg(feature = "amqp")]
 mod amqp;
 mod http;
+mod imap;
 #[cfg(feature = "mqtt")]
 mod mqtt;
 #[cfg(feature = "nats")]
 mod nats;
+mod smtp;
+mod ssh;
+mod tls;

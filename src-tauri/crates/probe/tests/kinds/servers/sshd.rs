@@ -1,12 +1,14 @@
 use super::home::run;
 use super::{Home, Server, talk};
 
-/// OpenSSH with an Ed25519 and an RSA host key. It lets nobody in.
+/// OpenSSH with an Ed25519, an ECDSA and an RSA host key. It lets nobody in.
 pub struct Sshd {
     /// The process.
     pub server: Server,
     /// `SHA256:...` of the Ed25519 host key.
     pub ed25519: String,
+    /// `SHA256:...` of the ECDSA host key.
+    pub ecdsa: String,
     /// `SHA256:...` of the RSA host key.
     pub rsa: String,
 }
@@ -14,8 +16,13 @@ pub struct Sshd {
 impl Sshd {
     /// Starts one.
     pub fn start() -> Self {
+        Self::with("")
+    }
+
+    /// Starts one with more lines in its config.
+    pub fn with(more: &str) -> Self {
         let home = Home::new();
-        let [ed25519, rsa] = ["ed25519", "rsa"].map(|algorithm| {
+        let [ed25519, ecdsa, rsa] = ["ed25519", "ecdsa", "rsa"].map(|algorithm| {
             run(home
                 .command("ssh-keygen")
                 .args(["-q", "-N", "", "-t", algorithm])
@@ -29,7 +36,7 @@ impl Sshd {
                 let dir = home.text();
                 let config = format!(
                     "ListenAddress 127.0.0.1\nPort {port}\nPidFile none\nUsePAM no\n\
-                     HostKey {dir}/ed25519\nHostKey {dir}/rsa\n"
+                     HostKey {dir}/ed25519\nHostKey {dir}/ecdsa\nHostKey {dir}/rsa\n{more}\n"
                 );
                 let mut command = home.command("sshd");
                 command.args(["-D", "-e", "-f"]).arg(home.write("sshd.conf", &config));
@@ -37,7 +44,7 @@ impl Sshd {
             },
             |_, [port]| greets(port),
         );
-        Self { server, ed25519, rsa }
+        Self { server, ed25519, ecdsa, rsa }
     }
 }
 
@@ -50,7 +57,9 @@ fn sshd_answers_hangs_and_stops() {
     let mut sshd = Sshd::start();
     let port = sshd.server.port();
     let home = sshd.server.home();
-    for (algorithm, fingerprint) in [("ed25519", &sshd.ed25519), ("rsa", &sshd.rsa)] {
+    for (algorithm, fingerprint) in
+        [("ed25519", &sshd.ed25519), ("ecdsa", &sshd.ecdsa), ("rsa", &sshd.rsa)]
+    {
         let scan = ["-p", &port.to_string(), "-t", algorithm, "127.0.0.1"].map(str::to_owned);
         let key = run(home.command("ssh-keyscan").args(scan));
         home.write("seen", &key);
