@@ -144,10 +144,10 @@ mod tests {
         Push { token: "0123456789abcdef".to_owned(), late_after: MINUTE }
     }
 
-    fn report(status: Status, message: &str, ago: Duration) -> Option<Received> {
+    fn report(status: Status, message: &str, ago: Duration) -> Received {
         let message = message.to_owned();
         let report = Report { status, message, latency: None, measurements: Vec::new() };
-        Some(Received { report, ago, is_new: false })
+        Received { report, ago, is_new: false }
     }
 
     fn judged(report: Option<Received>, listening_for: Option<Duration>) -> Outcome {
@@ -164,13 +164,13 @@ mod tests {
             (Status::Degraded, "slow", Outcome::Degraded("slow".to_owned())),
             (Status::Unhealthy, "", Outcome::Unhealthy("reported in as down".to_owned())),
         ] {
-            assert_eq!(judged(report(status, message, MINUTE), hour), expected);
+            assert_eq!(judged(Some(report(status, message, MINUTE)), hour), expected);
         }
     }
 
     #[test]
     fn silence_is_a_failure_once_it_could_have_been_broken() {
-        let old = || report(Status::Healthy, "", MINUTE * 90);
+        let old = || Some(report(Status::Healthy, "", MINUTE * 90));
         let late = "no report for 1 h 30 min, expected within 1 min".to_owned();
         assert_eq!(judged(old(), Some(MINUTE * 100)), Outcome::Unhealthy(late));
         assert_eq!(judged(old(), Some(MINUTE)), Outcome::Healthy("reported in".to_owned()));
