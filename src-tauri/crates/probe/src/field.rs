@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::json;
 pub(crate) use parse::{
-    Parsed, StatusRange, boolean, duration, each, file, header_map, host_name, line, mistake,
+    Parsed, StatusRange, boolean, duration, each, file, header_map, host_name, line, list, mistake,
     regex, services, status_ranges, text, token, url, whole,
 };
 

@@ -9,6 +9,10 @@ mod amqp;
 #[cfg(any(feature = "amqp", feature = "mqtt", feature = "nats"))]
 mod broker;
 mod context;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
+mod database;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
+mod dialogue;
 mod duration;
 mod failure;
 mod field;
@@ -17,10 +21,16 @@ mod http;
 mod json;
 #[cfg(feature = "mqtt")]
 mod mqtt;
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "nats")]
 mod nats;
 mod net;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod push;
+#[cfg(feature = "redis")]
+mod redis;
 mod server;
 mod stream;
 mod tcp;
@@ -122,6 +132,12 @@ macro_rules! kinds {
 kinds! {
     Http = "http" in http,
     Tcp = "tcp" in tcp,
+    #[cfg(feature = "postgres")]
+    Postgres = "postgres" in postgres,
+    #[cfg(feature = "mysql")]
+    Mysql = "mysql" in mysql,
+    #[cfg(feature = "redis")]
+    Redis = "redis" in redis,
     Push = "push" in push,
     Group = "group" in group,
     #[cfg(feature = "mqtt")]
