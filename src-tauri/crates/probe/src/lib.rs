@@ -10,6 +10,8 @@ mod amqp;
 mod broker;
 mod certificate;
 mod context;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
+mod database;
 mod dialogue;
 mod duration;
 mod failure;
@@ -20,10 +22,16 @@ mod imap;
 mod json;
 #[cfg(feature = "mqtt")]
 mod mqtt;
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "nats")]
 mod nats;
 mod net;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod push;
+#[cfg(feature = "redis")]
+mod redis;
 mod security;
 mod server;
 mod smtp;
@@ -129,6 +137,12 @@ macro_rules! kinds {
 kinds! {
     Http = "http" in http,
     Tcp = "tcp" in tcp,
+    #[cfg(feature = "postgres")]
+    Postgres = "postgres" in postgres,
+    #[cfg(feature = "mysql")]
+    Mysql = "mysql" in mysql,
+    #[cfg(feature = "redis")]
+    Redis = "redis" in redis,
     Push = "push" in push,
     Group = "group" in group,
     #[cfg(feature = "mqtt")]

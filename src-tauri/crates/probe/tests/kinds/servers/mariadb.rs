@@ -74,6 +74,17 @@ impl MariaDb {
         );
         Self { server, authority }
     }
+
+    /// Asks as `root`; what the client prints without headings.
+    pub fn query(&self, statements: &str) -> String {
+        run(self
+            .server
+            .home()
+            .command("mariadb")
+            .args(["--no-defaults", "-h", "127.0.0.1", "-u", "root", "-N", "-B", "-e", statements])
+            .arg(format!("--password={}", Self::ROOT_PASSWORD))
+            .arg(format!("--port={}", self.server.port())))
+    }
 }
 
 fn greets(port: u16) -> bool {
