@@ -15,6 +15,8 @@ mod duration;
 mod failure;
 mod field;
 mod group;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod http;
 mod imap;
 mod json;
@@ -34,6 +36,8 @@ mod tcp;
 mod text;
 mod tls;
 mod trace;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -129,6 +133,10 @@ macro_rules! kinds {
 kinds! {
     Http = "http" in http,
     Tcp = "tcp" in tcp,
+    #[cfg(feature = "websocket")]
+    WebSocket = "websocket" in websocket,
+    #[cfg(feature = "grpc")]
+    Grpc = "grpc" in grpc,
     Push = "push" in push,
     Group = "group" in group,
     #[cfg(feature = "mqtt")]

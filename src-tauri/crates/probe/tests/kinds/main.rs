@@ -9,6 +9,8 @@ mod trial;
 
 #[cfg(feature = "amqp")]
 mod amqp;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod http;
 mod imap;
 #[cfg(feature = "mqtt")]
@@ -18,3 +20,5 @@ mod nats;
 mod smtp;
 mod ssh;
 mod tls;
+#[cfg(feature = "websocket")]
+mod websocket;
