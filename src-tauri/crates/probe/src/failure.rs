@@ -76,6 +76,11 @@ fn innermost<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option
     causes(error).filter_map(|error| error.downcast_ref()).last()
 }
 
+/// Whether what came was not HTTP/2 at all. hyper hides the type that says so.
+pub(crate) fn is_not_http2(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| cause.to_string().starts_with("connection error detected"))
+}
+
 /// Adds what was being done, unless the message already says that there was no
 /// connection yet.
 pub(crate) fn located(message: String, trace: &Trace) -> String {
@@ -118,6 +123,7 @@ fn describe_alert(alert: rustls::AlertDescription) -> String {
         | Alert::AccessDenied => {
             format!("it does not accept the client certificate ({alert:?})")
         }
+        Alert::NoApplicationProtocol => "it speaks none of the protocols offered (ALPN)".to_owned(),
         Alert::UnrecognisedName => "it knows no host of that name".to_owned(),
         alert => format!("{alert:?}"),
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::json;
 pub(crate) use parse::{
     Parsed, StatusRange, boolean, duration, each, file, header_map, host_name, line, list, mistake,
-    regex, services, status_ranges, text, token, url, whole,
+    regex, services, status_ranges, text, token, url, variables, whole,
 };
 
 type Parse<'v, T> = fn(&'v Value) -> Parsed<T>;
@@ -245,6 +245,11 @@ impl<'v> Form<'v> {
     /// The value of `key`, or what holds when it is absent.
     pub(crate) fn or<T>(&self, key: &str, absent: T, parse: Parse<'v, T>) -> Parsed<T> {
         Ok(self.optional(key, parse)?.unwrap_or(absent))
+    }
+
+    /// Whether there is a value for `key`.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
     }
 
     pub(crate) fn required<T>(&self, key: &str, parse: Parse<'v, T>) -> Parsed<T> {

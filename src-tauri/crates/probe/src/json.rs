@@ -1,19 +1,39 @@
 //! What a JSON document must say.
 
 use std::cmp::Ordering;
+use std::ops::RangeInclusive;
 
+use regex::Regex;
 use serde_json::{Number, Value};
 use serde_json_path::JsonPath;
 
-use crate::field::{FieldError, Parsed, Step, each, mistake};
+use crate::field::{FieldError, Parsed, Step, each, mistake, regex};
 use crate::text::clean;
 
 /// Every operator an assertion can have.
-pub(crate) const OPERATORS: &[&str] =
-    &["equals", "not_equals", "less_than", "greater_than", "exists"];
+pub(crate) const OPERATORS: &[&str] = &[
+    "equals",
+    "not_equals",
+    "any_equals",
+    "less_than",
+    "greater_than",
+    "contains",
+    "not_contains",
+    "matches",
+    "length",
+    "min_length",
+    "max_length",
+    "exists",
+];
 
-/// What must hold for every node that a path selects, of which there must be
-/// one at least.
+/// What must hold of the nodes that a path selects.
+///
+/// 1. There must be one at least, but for `exists = false`.
+/// 2. It must hold for every one of them, but for `any_equals`, for which one
+///    is enough. "Any" with another operator is a filter in the path:
+///    `$.disks[?@.free < 10]` with `exists`.
+/// 3. A length is that of a list in items, of a text in characters, of a table
+///    in keys; a list contains an equal item, a text another text.
 #[derive(Debug)]
 pub(crate) struct Assertion {
     path: JsonPath,
@@ -25,8 +45,13 @@ pub(crate) struct Assertion {
 enum Operator {
     Equals(Value),
     NotEquals(Value),
+    AnyEquals(Value),
     LessThan(Number),
     GreaterThan(Number),
+    Contains(Value),
+    NotContains(Value),
+    Matches(Regex),
+    Length(RangeInclusive<usize>),
     Exists(bool),
 }
 
@@ -41,6 +66,18 @@ impl Assertion {
                 Err(format!("expected {path} to be missing, got {}", shown(found)))
             }
             (_, None) => Err(format!("{path} is missing")),
+            (Operator::AnyEquals(wanted), Some(first)) => {
+                if nodes.iter().any(|node| equal(node, wanted)) {
+                    return Ok(());
+                }
+                let (wanted, got) = (shown(wanted), shown(first));
+                Err(match nodes.len() {
+                    1 => format!("expected {path} to equal {wanted}, got {got}"),
+                    count => {
+                        format!("expected one of {count} {path} to equal {wanted}, got {got}, …")
+                    }
+                })
+            }
             _ => nodes.into_iter().try_for_each(|node| self.operator.judge(path, node)),
         }
     }
@@ -49,7 +86,31 @@ impl Assertion {
 impl Operator {
     fn judge(&self, path: &str, node: &Value) -> Result<(), String> {
         let (holds, expected) = match self {
-            Self::Equals(wanted) => (equal(node, wanted), format!("to equal {}", shown(wanted))),
+            Self::Contains(wanted) => match contains(node, wanted) {
+                Some(holds) => (holds, format!("to contain {}", shown(wanted))),
+                None => return Err(neither_list_nor_text(path, node)),
+            },
+            Self::NotContains(unwanted) => match contains(node, unwanted) {
+                Some(holds) => (!holds, format!("not to contain {}", shown(unwanted))),
+                None => return Err(neither_list_nor_text(path, node)),
+            },
+            Self::Matches(regex) => (
+                node.as_str().is_some_and(|text| regex.is_match(text)),
+                format!("to be a text that matches /{}/", clean(regex.as_str())),
+            ),
+            Self::Length(range) => match length(node) {
+                Some(found) if range.contains(&found) => return Ok(()),
+                Some(found) => {
+                    return Err(format!("expected {path} to have {}, got {found}", lengths(range)));
+                }
+                None => {
+                    let got = shown(node);
+                    return Err(format!("expected {path} to have a length, got {got}"));
+                }
+            },
+            Self::AnyEquals(wanted) | Self::Equals(wanted) => {
+                (equal(node, wanted), format!("to equal {}", shown(wanted)))
+            }
             Self::NotEquals(unwanted) => {
                 (!equal(node, unwanted), format!("not to equal {}", shown(unwanted)))
             }
@@ -63,6 +124,37 @@ impl Operator {
             Self::Exists(exists) => (*exists, "to be missing".to_owned()),
         };
         if holds { Ok(()) } else { Err(format!("expected {path} {expected}, got {}", shown(node))) }
+    }
+}
+
+/// None: it cannot contain anything.
+fn contains(node: &Value, wanted: &Value) -> Option<bool> {
+    match node {
+        Value::Array(items) => Some(items.iter().any(|item| equal(item, wanted))),
+        Value::String(text) => Some(wanted.as_str().is_some_and(|wanted| text.contains(wanted))),
+        _ => None,
+    }
+}
+
+fn neither_list_nor_text(path: &str, node: &Value) -> String {
+    format!("expected {path} to be a list or a text, got {}", shown(node))
+}
+
+fn length(node: &Value) -> Option<usize> {
+    match node {
+        Value::Array(items) => Some(items.len()),
+        Value::String(text) => Some(text.chars().count()),
+        Value::Object(table) => Some(table.len()),
+        _ => None,
+    }
+}
+
+/// `length 3`, `at least length 1`
+fn lengths(range: &RangeInclusive<usize>) -> String {
+    match (*range.start(), *range.end()) {
+        (least, most) if least == most => format!("length {least}"),
+        (least, usize::MAX) => format!("at least length {least}"),
+        (_, most) => format!("at most length {most}"),
     }
 }
 
@@ -161,7 +253,20 @@ fn operator(name: &str, value: &Value) -> Result<Operator, FieldError> {
             .cloned()
             .ok_or_else(|| mistake("expected a number", format!("write a number: {name} = 100")))
     };
+    let count = || {
+        let count = value.as_u64().and_then(|count| usize::try_from(count).ok());
+        count.ok_or_else(|| {
+            mistake("expected a whole number from 0 on", format!("write a number: {name} = 3"))
+        })
+    };
     match name {
+        "any_equals" => Ok(Operator::AnyEquals(value.clone())),
+        "contains" => Ok(Operator::Contains(value.clone())),
+        "not_contains" => Ok(Operator::NotContains(value.clone())),
+        "matches" => regex(value).map(Operator::Matches).map_err(|mut found| found.remove(0)),
+        "length" => count().map(|count| Operator::Length(count..=count)),
+        "min_length" => count().map(|least| Operator::Length(least..=usize::MAX)),
+        "max_length" => count().map(|most| Operator::Length(0..=most)),
         "equals" => Ok(Operator::Equals(value.clone())),
         "not_equals" => Ok(Operator::NotEquals(value.clone())),
         "less_than" => number().map(Operator::LessThan),
@@ -190,7 +295,7 @@ mod tests {
     #[test]
     fn each_operator() {
         let document = json!({
-            "status": "ok", "n": 5, "f": 1.0, "big": u64::MAX, "none": null,
+            "status": "ok", "n": 5, "f": 1.0, "big": u64::MAX, "none": null, "tags": ["a", 2], "word": "äöü",
             "list": [{"up": true}, {"up": false}], "x\n": "a\u{7}b",
         });
         for (assertion, expected) in [
@@ -234,12 +339,88 @@ mod tests {
                 Err("expected $.list[*].up to equal true, got false"),
             ),
             (json!({"path": "$.nothing[*].up", "equals": true}), Err("$.nothing[*].up is missing")),
+            (json!({"path": "$.list[*].up", "any_equals": false}), Ok(())),
+            (
+                json!({"path": "$.list[*].up", "any_equals": null}),
+                Err("expected one of 2 $.list[*].up to equal null, got true, …"),
+            ),
+            (json!({"path": "$.n", "any_equals": 6}), Err("expected $.n to equal 6, got 5")),
+            (json!({"path": "$.gone[*]", "any_equals": 6}), Err("$.gone[*] is missing")),
+            (json!({"path": "$.list[?@.up == true]", "exists": true}), Ok(())),
+            (json!({"path": "$.status", "contains": "k"}), Ok(())),
+            (
+                json!({"path": "$.status", "contains": "K"}),
+                Err("expected $.status to contain \"K\", got \"ok\""),
+            ),
+            (
+                json!({"path": "$.status", "contains": 1}),
+                Err("expected $.status to contain 1, got \"ok\""),
+            ),
+            (json!({"path": "$.tags", "contains": "a"}), Ok(())),
+            (json!({"path": "$.tags", "contains": 2.0}), Ok(())),
+            (
+                json!({"path": "$.tags", "contains": "b"}),
+                Err("expected $.tags to contain \"b\", got [\"a\",2]"),
+            ),
+            (json!({"path": "$.tags", "not_contains": "b"}), Ok(())),
+            (
+                json!({"path": "$.tags", "not_contains": "a"}),
+                Err("expected $.tags not to contain \"a\", got [\"a\",2]"),
+            ),
+            (
+                json!({"path": "$.n", "contains": 5}),
+                Err("expected $.n to be a list or a text, got 5"),
+            ),
+            (
+                json!({"path": "$.n", "not_contains": 6}),
+                Err("expected $.n to be a list or a text, got 5"),
+            ),
+            (json!({"path": "$.status", "matches": "^o.$"}), Ok(())),
+            (
+                json!({"path": "$.status", "matches": "^k"}),
+                Err("expected $.status to be a text that matches /^k/, got \"ok\""),
+            ),
+            (
+                json!({"path": "$.n", "matches": "5"}),
+                Err("expected $.n to be a text that matches /5/, got 5"),
+            ),
+            (json!({"path": "$.tags", "length": 2}), Ok(())),
+            (json!({"path": "$.word", "length": 3}), Ok(())),
+            (json!({"path": "$.list[0]", "length": 1}), Ok(())),
+            (
+                json!({"path": "$.tags", "length": 3}),
+                Err("expected $.tags to have length 3, got 2"),
+            ),
+            (json!({"path": "$.tags", "min_length": 2}), Ok(())),
+            (
+                json!({"path": "$.tags", "min_length": 3}),
+                Err("expected $.tags to have at least length 3, got 2"),
+            ),
+            (json!({"path": "$.tags", "max_length": 2}), Ok(())),
+            (
+                json!({"path": "$.tags", "max_length": 1}),
+                Err("expected $.tags to have at most length 1, got 2"),
+            ),
+            (json!({"path": "$.n", "max_length": 1}), Err("expected $.n to have a length, got 5")),
         ] {
             assert_eq!(
                 judged(&assertion, &document),
                 expected.map_err(str::to_owned),
                 "{assertion}"
             );
+        }
+    }
+
+    #[test]
+    fn mistakes_in_operators() {
+        for (assertion, message) in [
+            (json!({"path": "$.a", "length": -1}), "expected a whole number from 0 on"),
+            (json!({"path": "$.a", "max_length": 1.5}), "expected a whole number from 0 on"),
+            (json!({"path": "$.a", "matches": 1}), "expected a text, found a number"),
+            (json!({"path": "$.a", "less_than": "1"}), "expected a number"),
+        ] {
+            let mistakes = assertions(&json!([assertion]), OPERATORS).expect_err("a mistake");
+            assert_eq!(mistakes[0].message, message, "{assertion}");
         }
     }
 

@@ -17,6 +17,8 @@ mod duration;
 mod failure;
 mod field;
 mod group;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod http;
 mod imap;
 mod json;
@@ -42,6 +44,8 @@ mod tcp;
 mod text;
 mod tls;
 mod trace;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -143,6 +147,10 @@ kinds! {
     Mysql = "mysql" in mysql,
     #[cfg(feature = "redis")]
     Redis = "redis" in redis,
+    #[cfg(feature = "websocket")]
+    WebSocket = "websocket" in websocket,
+    #[cfg(feature = "grpc")]
+    Grpc = "grpc" in grpc,
     Push = "push" in push,
     Group = "group" in group,
     #[cfg(feature = "mqtt")]

@@ -9,9 +9,10 @@ use dns_lookup::{LookupError, LookupErrorKind};
 use tokio::net::TcpStream;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep;
+use url::Url;
 
 use crate::failure::Failure;
-use crate::field::{Field, FieldType, Form, Parsed, Section, text};
+use crate::field::{Field, FieldType, Form, Parsed, Section, Step, mistake, text};
 use crate::text::clean;
 use crate::trace::{Phase, Trace};
 
@@ -22,6 +23,12 @@ const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 /// `db.internal:5432`, `[::1]:5432`.
 pub(crate) fn endpoint(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// The host of `url` without the brackets of an IPv6 address.
+pub(crate) fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    host.trim_start_matches('[').trim_end_matches(']').to_owned()
 }
 
 /// Whether `host` (without brackets) is this machine.
@@ -72,6 +79,16 @@ impl Family {
             "4" => Self::V4,
             "6" => Self::V6,
             _ => Self::Any,
+        })
+    }
+
+    /// # Errors
+    /// `host` is an address of the other family.
+    pub(crate) fn fits(self, host: &str) -> Parsed<()> {
+        let Ok(address) = host.parse() else { return Ok(()) };
+        self.choose(host, vec![address]).map(drop).map_err(|found| {
+            let help = "leave this out, or write the host's name";
+            vec![mistake(found.to_string(), help).within(Step::Key("ip_version".to_owned()))]
         })
     }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use health::Observation;
 use tokio::net::TcpStream;
+#[cfg(feature = "websocket")]
+use url::Url;
 
 use crate::failure::Failure;
 use crate::field::{Form, Parsed, boolean, host_name, whole};
@@ -40,6 +42,23 @@ impl Server {
             port: form.or("port", usual_port, whole)?,
             family: Family::read(form)?,
             tls: None,
+        })
+    }
+
+    /// Where `url` leads, in TLS that offers `protocols` (ALPN) if `encrypted`.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn at(
+        form: &Form<'_>,
+        url: &Url,
+        encrypted: bool,
+        protocols: &[&[u8]],
+    ) -> Parsed<Self> {
+        let tls = Tls::read(form)?.offering(protocols);
+        Ok(Self {
+            host: net::host_of(url),
+            port: url.port_or_known_default().unwrap_or_default(),
+            family: Family::read(form)?,
+            tls: encrypted.then_some(tls),
         })
     }
 

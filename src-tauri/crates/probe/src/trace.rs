@@ -49,6 +49,17 @@ impl Phase {
     }
 }
 
+const SHORTEST_SECRET: usize = 8;
+
+/// What stands between a check and its server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Proxy {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// Whether the proxy is spoken to in TLS itself.
+    pub(crate) encrypted: bool,
+}
+
 /// How far one check has come, known even when it is cut off.
 #[derive(Debug)]
 pub(crate) struct Trace(watch::Sender<Progress>);
@@ -65,6 +76,9 @@ struct Progress {
     port: u16,
     /// What is talked to, for people.
     endpoint: String,
+    proxy: Option<Proxy>,
+    /// What nobody may read, in whatever the server sends back.
+    secrets: Vec<String>,
     addresses: Vec<IpAddr>,
     address: Option<IpAddr>,
     chain: Option<Arc<Chain>>,
@@ -99,6 +113,8 @@ impl Trace {
             host: host.to_owned(),
             port,
             endpoint: net::endpoint(host, port),
+            proxy: None,
+            secrets: Vec::new(),
             addresses: Vec::new(),
             address: None,
             chain: None,
@@ -182,6 +198,12 @@ impl Trace {
         self.0.borrow().endpoint.clone()
     }
 
+    /// What the check is about, for people, whatever stands before it.
+    pub(crate) fn server(&self) -> String {
+        let progress = self.0.borrow();
+        net::endpoint(&progress.host, progress.port)
+    }
+
     /// The host that the check talks to, as the config or a redirect names it.
     pub(crate) fn host(&self) -> String {
         self.0.borrow().host.clone()
@@ -193,21 +215,42 @@ impl Trace {
             progress.endpoint = net::endpoint(host, port);
             host.clone_into(&mut progress.host);
             progress.port = port;
+            progress.proxy = None;
+            progress.step = None;
             progress.address = None;
             progress.chain = None;
             progress.headers.clear();
         });
     }
 
+    /// Goes there through `proxy`.
+    pub(crate) fn pass_through(&self, proxy: Proxy) {
+        self.0.send_modify(|progress| {
+            progress.endpoint = proxy.endpoint(&[]);
+            progress.proxy = Some(proxy);
+        });
+    }
+
+    /// The proxy that is talked to, as long as it understands what is said.
+    pub(crate) fn proxy(&self) -> Option<Proxy> {
+        self.0.borrow().proxy.clone()
+    }
+
     /// Connects to any of `addresses`, which `name` stands for: the server, or
     /// a proxy on the way there.
     pub(crate) fn connect_to(&self, name: &str, addresses: &[IpAddr]) {
         self.0.send_modify(|progress| {
-            progress.endpoint = match addresses {
-                _ if name != progress.host => format!("the proxy {name}"),
-                [address] => SocketAddr::new(*address, progress.port).to_string(),
-                _ => net::endpoint(name, progress.port),
-            };
+            match (&progress.proxy, addresses) {
+                (Some(proxy), addresses) if name == proxy.host => {
+                    progress.endpoint = proxy.endpoint(addresses);
+                }
+                // The proxy is told the server's address.
+                (Some(_), _) => {}
+                (None, [address]) => {
+                    progress.endpoint = SocketAddr::new(*address, progress.port).to_string();
+                }
+                (None, _) => progress.endpoint = net::endpoint(name, progress.port),
+            }
             progress.address = match addresses {
                 [address] => Some(*address),
                 _ => None,
@@ -215,6 +258,30 @@ impl Trace {
             progress.addresses = addresses.to_vec();
             progress.enter(Phase::Connecting(progress.endpoint.clone()));
         });
+    }
+
+    /// Begins a TLS handshake: with the proxy if that is encrypted, then with
+    /// the server behind it.
+    pub(crate) fn shake_hands(&self) {
+        self.0.send_modify(|progress| {
+            progress.proxy = match progress.proxy.take() {
+                Some(proxy) if proxy.encrypted => Some(Proxy { encrypted: false, ..proxy }),
+                Some(_) => {
+                    progress.endpoint = net::endpoint(&progress.host, progress.port);
+                    None
+                }
+                None => None,
+            };
+            progress.enter(Phase::Handshake);
+        });
+    }
+
+    /// Takes `secret` out of everything that is told of the check. What is too
+    /// short for a secret would take ordinary words along, and stays.
+    pub(crate) fn conceal(&self, secret: &str) {
+        if secret.len() >= SHORTEST_SECRET {
+            self.0.send_modify(|progress| progress.secrets.push(secret.to_owned()));
+        }
     }
 
     /// The other end of the connection.
@@ -284,7 +351,7 @@ impl Progress {
             Err(Failure::NoAnswer(message)) => (Outcome::Unhealthy(message), false),
         };
         let failed = matches!(outcome, Outcome::Unhealthy(_));
-        Observation {
+        let mut observation = Observation {
             response_time: answered.then_some(took),
             outcome,
             address: self.address,
@@ -292,6 +359,23 @@ impl Progress {
             metadata: std::mem::take(&mut self.metadata),
             measurements: std::mem::take(&mut self.measurements),
             evidence: if failed { self.evidence() } else { Evidence::default() },
+        };
+        self.take_secrets_out_of(&mut observation);
+        observation
+    }
+
+    fn take_secrets_out_of(&self, seen: &mut Observation) {
+        let (Outcome::Healthy(message)
+        | Outcome::Degraded(message)
+        | Outcome::Unhealthy(message)
+        | Outcome::Unknown(message)) = &mut seen.outcome;
+        let texts = seen.metadata.values_mut().chain(seen.evidence.texts_mut());
+        for text in std::iter::once(message).chain(texts) {
+            for secret in &self.secrets {
+                if text.contains(secret) {
+                    *text = text.replace(secret, "***");
+                }
+            }
         }
     }
 
@@ -317,6 +401,16 @@ impl Progress {
             headers: std::mem::take(&mut self.headers),
             certificates: self.chain.take().map(|c| c.certificates.clone()).unwrap_or_default(),
             addresses: self.addresses.iter().map(IpAddr::to_string).collect(),
+        }
+    }
+}
+
+impl Proxy {
+    /// `the proxy 10.0.0.1:3128`
+    fn endpoint(&self, addresses: &[IpAddr]) -> String {
+        match addresses {
+            [address] => format!("the proxy {}", SocketAddr::new(*address, self.port)),
+            _ => format!("the proxy {}", net::endpoint(&self.host, self.port)),
         }
     }
 }

@@ -84,7 +84,8 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
     const STATUS_HELP: &str = "use numbers and ranges from 100 to 599: [\"200-299\", 301]";
     const JSON_HELP: &str = "write [{ path = \"$.status\", equals = \"ok\" }]";
     const PATH_HELP: &str = "write a JSON path: $.status, $.checks[0].ok";
-    const OPERATORS_HELP: &str = "use one of equals, not_equals, less_than, greater_than, exists";
+    const OPERATORS_HELP: &str = "use one of equals, not_equals, any_equals, less_than, \
+        greater_than, contains, not_contains, matches, length, min_length, max_length, exists";
     const DURATION_HELP: &str = "write a number and a unit: 500ms, 10s, 3m, 1h 30m, 1d";
     const REGEX_HELP: &str = "in TOML, write it in single quotes: '^ok\\s*$'";
     for (value_type, value, path, message, help) in [

@@ -2,14 +2,20 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use bytes::Bytes;
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::Response;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, Response};
 use tower::util::MapFutureLayer;
 
-use super::Request;
+use super::body::Body;
 use super::failure;
+use super::proxy::{self, Proxy};
+use super::request::Request;
 use crate::failure::Failure;
+use crate::field::{Form, Parsed, text};
 use crate::net::{self, Family};
 use crate::tls::Tls;
 use crate::trace::{Phase, Trace, with_current};
@@ -18,48 +24,110 @@ const USER_AGENT: &str = concat!("Pilotlight/", env!("CARGO_PKG_VERSION"));
 const MAX_HTTP2_HEADER_BYTES: u32 = 256 * 1024;
 
 /// What makes one client differ from another.
-pub(super) struct Options<'a> {
-    pub(super) host: &'a str,
+#[derive(Debug, Clone)]
+pub(super) struct Options {
     pub(super) reuse_connection: bool,
-    pub(super) tls: &'a Tls,
+    pub(super) tls: Tls,
     pub(super) family: Family,
+    pub(super) version: Version,
+    pub(super) proxy: Proxy,
 }
 
-/// A client for one probe. All share the system's authorities, the only part
-/// that is large.
-pub(super) fn build(options: &Options<'_>) -> Result<Client, String> {
-    let builder = Client::builder()
-        .user_agent(USER_AGENT)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .tls_backend_preconfigured(options.tls.config())
-        .http2_max_header_list_size(MAX_HTTP2_HEADER_BYTES)
-        .dns_resolver(TellingResolver { family: options.family })
-        .connector_layer(MapFutureLayer::new(telling_connect::<_, _, _>));
-    let builder =
-        if options.reuse_connection { builder } else { builder.pool_max_idle_per_host(0) };
-    let builder = if net::is_loopback(options.host) { builder.no_proxy() } else { builder };
-    builder.build().map_err(|error| error.to_string())
+/// The version of HTTP to speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    Any,
+    Http1,
+    Http2,
 }
 
-/// Sends `request` and waits for the head of the response.
-pub(super) async fn send(
-    client: &Client,
-    request: &Request,
-    trace: &Trace,
-) -> Result<Response, Failure> {
-    trace.head_for(&request.host(), request.port());
-    // A connection that there is already needs no other phase before.
-    trace.enter(Phase::Waiting);
-    let mut sending = client
-        .request(request.method.clone(), request.url.clone())
-        .headers(request.headers.clone());
-    if let Some(body) = &request.body {
-        sending = sending.body(body.clone());
+impl Version {
+    /// Reads `http_version`.
+    pub(super) fn read(form: &Form<'_>) -> Parsed<Self> {
+        Ok(match form.or("http_version", "any", text)? {
+            "1.1" => Self::Http1,
+            "2" => Self::Http2,
+            _ => Self::Any,
+        })
     }
-    let response = sending.send().await.map_err(|error| failure::of(&error, trace))?;
-    trace.connected(response.remote_addr());
-    Ok(response)
+
+    /// As TLS calls it (ALPN), best first.
+    const fn protocols(self) -> &'static [&'static [u8]] {
+        match self {
+            Self::Any => &[b"h2", b"http/1.1"],
+            Self::Http1 => &[b"http/1.1"],
+            Self::Http2 => &[b"h2"],
+        }
+    }
+}
+
+/// The client of one probe. All share the system's authorities, the only part
+/// that is large.
+#[derive(Debug)]
+pub(super) struct Client {
+    inner: reqwest::Client,
+    proxies: Option<Matcher>,
+    version: Version,
+}
+
+impl Client {
+    /// One for requests to `host`, and wherever it redirects to.
+    pub(super) fn new(host: &str, options: &Options) -> reqwest::Result<Self> {
+        let version = options.version;
+        let tls = options.tls.clone().offering(version.protocols()).config();
+        let builder = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .tls_backend_preconfigured(tls)
+            .http2_max_header_list_size(MAX_HTTP2_HEADER_BYTES)
+            .dns_resolver(TellingResolver { family: options.family })
+            .connector_layer(MapFutureLayer::new(telling_connect::<_, _, _>));
+        let builder =
+            if options.reuse_connection { builder } else { builder.pool_max_idle_per_host(0) };
+        let builder = match version {
+            Version::Any => builder,
+            Version::Http1 => builder.http1_only(),
+            Version::Http2 => builder.http2_prior_knowledge(),
+        };
+        let (builder, proxies) = options.proxy.set(builder, host)?;
+        Ok(Self { inner: builder.build()?, proxies, version })
+    }
+
+    /// Sends `request` and waits for the head of the response. `step` is what
+    /// it is for, where it is not the check itself.
+    pub(super) async fn send(
+        &self,
+        request: &Request,
+        trace: &Arc<Trace>,
+        step: impl Into<Option<&'static str>>,
+    ) -> Result<Response, Failure> {
+        trace.head_for(&request.host(), request.port());
+        if let Some(step) = step.into() {
+            trace.step(step);
+        }
+        if let Some(proxy) = proxy::before(&request.url, self.proxies.as_ref()) {
+            trace.pass_through(proxy);
+        }
+        // A connection that there is already needs no other phase before.
+        trace.enter(Phase::Waiting);
+        let mut sending = self
+            .inner
+            .request(request.method.clone(), request.url.clone())
+            .headers(request.headers.clone());
+        if let Some(body) = &request.body {
+            let bytes = Bytes::from(body.clone());
+            sending = sending.body(reqwest::Body::wrap(Body::new(bytes, trace)));
+        }
+        let response = sending.send().await.map_err(|error| self.failure(&error, trace))?;
+        trace.connected(response.remote_addr());
+        Ok(response)
+    }
+
+    /// Why there is no response, or not all of it.
+    pub(super) fn failure(&self, error: &reqwest::Error, trace: &Trace) -> Failure {
+        failure::of(error, self.version, trace)
+    }
 }
 
 async fn telling_connect<F, C, E>(connecting: F) -> Result<C, E>
@@ -67,7 +135,8 @@ where
     F: Future<Output = Result<C, E>>,
 {
     with_current(|trace| {
-        let host = trace.host();
+        // Nobody looks an address up.
+        let host = trace.proxy().map_or_else(|| trace.host(), |proxy| proxy.host);
         if let Ok(address) = host.parse() {
             trace.connect_to(&host, &[address]);
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::Response;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::text::clean;
 use crate::trace::{Phase, Trace};
@@ -18,17 +18,18 @@ const SECRET_NAMES: [&str; 8] =
     ["cookie", "auth", "token", "secret", "key", "session", "csrf", "password"];
 
 /// The headers as text; the values of those that may be secret are left out.
-pub(super) fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
-    let shown = headers.iter().take(MOST_HEADERS).map(|(name, value)| {
-        let name = name.as_str();
-        let value = if SECRET_NAMES.iter().any(|secret| name.contains(secret)) {
-            "…".to_owned()
-        } else {
-            clean(&String::from_utf8_lossy(value.as_bytes()))
-        };
-        (name.to_owned(), value)
-    });
-    shown.collect()
+pub(crate) fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    let shown = headers.iter().take(MOST_HEADERS);
+    shown.map(|(name, value)| (name.to_string(), shown_value(name, value))).collect()
+}
+
+/// The value of one header as text, unless it may be secret.
+pub(super) fn shown_value(name: &HeaderName, value: &HeaderValue) -> String {
+    if SECRET_NAMES.iter().any(|secret| name.as_str().contains(secret)) {
+        "…".to_owned()
+    } else {
+        clean(&String::from_utf8_lossy(value.as_bytes()))
+    }
 }
 
 /// Keeps the beginning of the body, as far as it comes soon.

@@ -1,3 +1,8 @@
+mod evidence;
+mod login;
+mod proxy;
+mod requests;
+
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,7 +12,7 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -677,7 +682,7 @@ fn the_target_has_no_secrets() {
 #[test]
 fn head_has_no_body_to_expect_anything_of() {
     let values = json!({"url": "http://a/", "method": "HEAD", "expect_regex": "x"});
-    let mistakes = HttpProbe::new(values.as_object().expect("a table")).err().expect("a mistake");
+    let mistakes = HttpProbe::new(values.as_object().expect("a table")).expect_err("a mistake");
     assert_eq!(mistakes[0].message, "a HEAD request gets no body");
     assert_eq!(mistakes[0].path, [Step::Key("expect_regex".to_owned())]);
 }

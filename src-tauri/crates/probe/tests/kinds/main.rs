@@ -9,6 +9,8 @@ mod trial;
 
 #[cfg(feature = "amqp")]
 mod amqp;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod http;
 mod imap;
 #[cfg(feature = "mqtt")]
@@ -24,3 +26,5 @@ mod redis;
 mod smtp;
 mod ssh;
 mod tls;
+#[cfg(feature = "websocket")]
+mod websocket;

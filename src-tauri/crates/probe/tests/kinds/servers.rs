@@ -8,6 +8,7 @@ mod tree;
 
 pub mod bind;
 pub mod dovecot;
+pub mod grpcio;
 pub mod mariadb;
 pub mod mosquitto;
 pub mod nats;
@@ -18,6 +19,7 @@ pub mod rabbitmq;
 pub mod redis;
 pub mod smtp;
 pub mod sshd;
+pub mod websockets;
 
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command};

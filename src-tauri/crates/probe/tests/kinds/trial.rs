@@ -11,9 +11,9 @@ use crate::relay::Relay;
 use crate::servers::Server;
 
 /// Never reached by what answers.
-const PATIENT: Duration = Duration::from_secs(60);
+pub const PATIENT: Duration = Duration::from_secs(60);
 /// For what never answers.
-const SHORT: Duration = Duration::from_millis(300);
+pub const SHORT: Duration = Duration::from_millis(300);
 /// By how much an answer of a slow server is late.
 const DELAY: Duration = Duration::from_millis(150);
 
