@@ -1,9 +1,9 @@
 //! `check = "http"`: an HTTP request gets the expected response.
 
-mod client;
+pub(crate) mod client;
 mod evidence;
-mod expect;
-mod failure;
+pub(crate) mod expect;
+pub(crate) mod failure;
 #[cfg(test)]
 mod tests;
 
@@ -134,7 +134,7 @@ struct HttpProbe {
 
 /// One request of a chain of redirects.
 #[derive(Clone)]
-struct Request {
+pub(crate) struct Request {
     method: Method,
     url: Url,
     headers: HeaderMap,
@@ -259,6 +259,14 @@ impl Probe for HttpProbe {
 }
 
 impl Request {
+    /// Asks `url` for what it has as `media_type`.
+    #[cfg(feature = "dns")]
+    pub(crate) fn get(url: Url, media_type: &'static str) -> Self {
+        let headers =
+            HeaderMap::from_iter([(reqwest::header::ACCEPT, HeaderValue::from_static(media_type))]);
+        Self { method: Method::GET, url, headers, body: None }
+    }
+
     fn new(form: &Form<'_>) -> Parsed<Self> {
         let method = form.or("method", "GET", text)?;
         Ok(Self {
@@ -270,12 +278,12 @@ impl Request {
     }
 
     /// The host without the brackets of an IPv6 address.
-    fn host(&self) -> String {
+    pub(crate) fn host(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();
         host.trim_start_matches('[').trim_end_matches(']').to_owned()
     }
 
-    fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.url.port_or_known_default().unwrap_or_default()
     }
 

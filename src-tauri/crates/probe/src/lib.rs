@@ -6,11 +6,14 @@
 
 #[cfg(feature = "amqp")]
 mod amqp;
+mod answer;
 #[cfg(any(feature = "amqp", feature = "mqtt", feature = "nats"))]
 mod broker;
 mod certificate;
 mod context;
 mod dialogue;
+#[cfg(feature = "dns")]
+mod dns;
 mod duration;
 mod failure;
 mod field;
@@ -23,6 +26,8 @@ mod mqtt;
 #[cfg(feature = "nats")]
 mod nats;
 mod net;
+#[cfg(feature = "ping")]
+mod ping;
 mod push;
 mod security;
 mod server;
@@ -34,6 +39,7 @@ mod tcp;
 mod text;
 mod tls;
 mod trace;
+mod udp;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -129,6 +135,11 @@ macro_rules! kinds {
 kinds! {
     Http = "http" in http,
     Tcp = "tcp" in tcp,
+    #[cfg(feature = "ping")]
+    Ping = "ping" in ping,
+    #[cfg(feature = "dns")]
+    Dns = "dns" in dns,
+    Udp = "udp" in udp,
     Push = "push" in push,
     Group = "group" in group,
     #[cfg(feature = "mqtt")]

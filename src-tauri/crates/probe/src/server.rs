@@ -19,7 +19,7 @@ use crate::trace::Trace;
 pub(crate) struct Server {
     pub(crate) host: String,
     pub(crate) port: u16,
-    family: Family,
+    pub(crate) family: Family,
     /// None: in the clear.
     pub(crate) tls: Option<Tls>,
 }
@@ -41,6 +41,12 @@ impl Server {
             family: Family::read(form)?,
             tls: None,
         })
+    }
+
+    /// That one, found otherwise.
+    #[cfg(feature = "dns")]
+    pub(crate) fn at(host: String, port: u16, family: Family, tls: Option<Tls>) -> Self {
+        Self { host, port, family, tls }
     }
 
     /// Does `check` and says what it saw, within `timeout`.

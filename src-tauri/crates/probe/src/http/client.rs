@@ -18,16 +18,16 @@ const USER_AGENT: &str = concat!("Pilotlight/", env!("CARGO_PKG_VERSION"));
 const MAX_HTTP2_HEADER_BYTES: u32 = 256 * 1024;
 
 /// What makes one client differ from another.
-pub(super) struct Options<'a> {
-    pub(super) host: &'a str,
-    pub(super) reuse_connection: bool,
-    pub(super) tls: &'a Tls,
-    pub(super) family: Family,
+pub(crate) struct Options<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) reuse_connection: bool,
+    pub(crate) tls: &'a Tls,
+    pub(crate) family: Family,
 }
 
 /// A client for one probe. All share the system's authorities, the only part
 /// that is large.
-pub(super) fn build(options: &Options<'_>) -> Result<Client, String> {
+pub(crate) fn build(options: &Options<'_>) -> Result<Client, String> {
     let builder = Client::builder()
         .user_agent(USER_AGENT)
         .redirect(reqwest::redirect::Policy::none())
@@ -43,7 +43,7 @@ pub(super) fn build(options: &Options<'_>) -> Result<Client, String> {
 }
 
 /// Sends `request` and waits for the head of the response.
-pub(super) async fn send(
+pub(crate) async fn send(
     client: &Client,
     request: &Request,
     trace: &Trace,

@@ -88,7 +88,7 @@ impl Expectations {
 }
 
 /// `503 Service Unavailable`, from the standard's words, not the server's.
-pub(super) fn status_line(status: StatusCode) -> String {
+pub(crate) fn status_line(status: StatusCode) -> String {
     match status.canonical_reason() {
         Some(reason) => format!("{} {reason}", status.as_u16()),
         None => status.as_u16().to_string(),

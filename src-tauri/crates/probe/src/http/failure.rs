@@ -8,7 +8,7 @@ use crate::text::clean;
 use crate::trace::Trace;
 
 /// The request ended with `error`: the most telling of its causes.
-pub(super) fn of(error: &reqwest::Error, trace: &Trace) -> Failure {
+pub(crate) fn of(error: &reqwest::Error, trace: &Trace) -> Failure {
     let known = describe(error, trace)
         .or_else(|| cause::<hyper::Error>(error).and_then(|http| describe_http(http, trace)));
     known.map_or_else(|| Failure::of(error, trace, "request failed"), Failure::NoAnswer)

@@ -3,18 +3,26 @@
 
 mod authority;
 mod errors;
+#[cfg(any(feature = "dns", feature = "ping"))]
+mod network;
 mod relay;
 mod servers;
 mod trial;
 
 #[cfg(feature = "amqp")]
 mod amqp;
+#[cfg(feature = "dns")]
+mod dns;
 mod http;
 mod imap;
 #[cfg(feature = "mqtt")]
 mod mqtt;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(feature = "ping")]
+mod ping;
 mod smtp;
 mod ssh;
+mod tcp;
 mod tls;
+mod udp;
