@@ -14,7 +14,7 @@ TEST_PACKAGES := xvfb xauth xfce4-panel xdotool x11-utils imagemagick webkit2gtk
 # start some of them for the machine itself, unless told not to by policy-rc.d.
 SERVER_PACKAGES := redis-server postgresql mariadb-server rabbitmq-server mosquitto nats-server \
 	nginx-light bind9 bind9-utils openssh-server exim4-daemon-light dovecot-imapd dovecot-pop3d \
-	tinyproxy monitoring-plugins-basic openssl python3-grpcio python3-websockets
+	tinyproxy monitoring-plugins-basic openssl iproute2 python3-grpcio python3-websockets
 ICON_PACKAGES := librsvg2-bin imagemagick fonts-inter
 
 UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/*.ts ui/*.js ui/package.json -type f 2>/dev/null)

@@ -1,12 +1,14 @@
+mod escape;
 mod parse;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::json;
+pub(crate) use escape::escaped;
 pub(crate) use parse::{
     Parsed, StatusRange, boolean, duration, each, file, header_map, host_name, line, list, mistake,
-    regex, services, status_ranges, text, token, url, variables, whole,
+    number, regex, services, status_ranges, text, token, url, variables, whole,
 };
 
 type Parse<'v, T> = fn(&'v Value) -> Parsed<T>;

@@ -6,6 +6,8 @@ pub(crate) mod evidence;
 mod expect;
 mod failure;
 mod fields;
+#[cfg(feature = "dns")]
+pub(crate) mod get;
 pub(crate) mod login;
 mod oauth;
 mod proxy;

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "amqp")]
 mod amqp;
+mod answer;
 #[cfg(any(feature = "amqp", feature = "mqtt", feature = "nats"))]
 mod broker;
 mod certificate;
@@ -13,6 +14,8 @@ mod context;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 mod database;
 mod dialogue;
+#[cfg(feature = "dns")]
+mod dns;
 mod duration;
 mod failure;
 mod field;
@@ -29,6 +32,8 @@ mod mysql;
 #[cfg(feature = "nats")]
 mod nats;
 mod net;
+#[cfg(feature = "ping")]
+mod ping;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod push;
@@ -44,6 +49,7 @@ mod tcp;
 mod text;
 mod tls;
 mod trace;
+mod udp;
 #[cfg(feature = "websocket")]
 mod websocket;
 
@@ -151,6 +157,11 @@ kinds! {
     WebSocket = "websocket" in websocket,
     #[cfg(feature = "grpc")]
     Grpc = "grpc" in grpc,
+    #[cfg(feature = "ping")]
+    Ping = "ping" in ping,
+    #[cfg(feature = "dns")]
+    Dns = "dns" in dns,
+    Udp = "udp" in udp,
     Push = "push" in push,
     Group = "group" in group,
     #[cfg(feature = "mqtt")]

@@ -20,9 +20,14 @@ use crate::trace::{Phase, Trace};
 /// tried beside it (RFC 8305, section 8).
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 
-/// `db.internal:5432`, `[::1]:5432`.
+/// `db.internal:5432`, `[::1]:5432`; with port 0, where there are no ports,
+/// the host alone.
 pub(crate) fn endpoint(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    match port {
+        0 => host.to_owned(),
+        _ if host.contains(':') => format!("[{host}]:{port}"),
+        _ => format!("{host}:{port}"),
+    }
 }
 
 /// The host of `url` without the brackets of an IPv6 address.
@@ -194,11 +199,23 @@ pub(crate) async fn addresses(
     host: &str,
     family: Family,
 ) -> Result<Vec<IpAddr>, Failure> {
-    trace.enter(Phase::LookingUp(host.to_owned()));
-    let found = async { family.choose(host, look_up(host).await?) }.await;
-    let addresses = found.map_err(|failure| Failure::NoAnswer(failure.to_string()))?;
+    let addresses = find(trace, host, family).await?;
     trace.connect_to(host, &addresses);
     Ok(addresses)
+}
+
+/// Looks up the one address of `host` that is used where nothing tells a dead
+/// one from a silent one.
+pub(crate) async fn address(trace: &Trace, host: &str, family: Family) -> Result<IpAddr, Failure> {
+    let address = find(trace, host, family).await?[0];
+    trace.aim_at(host, &[address]);
+    Ok(address)
+}
+
+async fn find(trace: &Trace, host: &str, family: Family) -> Result<Vec<IpAddr>, Failure> {
+    trace.enter(Phase::LookingUp(host.to_owned()));
+    let found = async { family.choose(host, look_up(host).await?) }.await;
+    found.map_err(|failure| Failure::NoAnswer(failure.to_string()))
 }
 
 async fn first_to_accept(
@@ -265,6 +282,7 @@ mod tests {
     fn endpoints_for_people() {
         assert_eq!(endpoint("db", 5432), "db:5432");
         assert_eq!(endpoint("::1", 5432), "[::1]:5432");
+        assert_eq!(endpoint("::1", 0), "::1");
     }
 
     #[test]

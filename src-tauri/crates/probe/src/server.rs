@@ -21,7 +21,7 @@ use crate::trace::Trace;
 pub(crate) struct Server {
     pub(crate) host: String,
     pub(crate) port: u16,
-    family: Family,
+    pub(crate) family: Family,
     /// None: in the clear.
     pub(crate) tls: Option<Tls>,
 }
@@ -47,7 +47,7 @@ impl Server {
 
     /// Where `url` leads, in TLS that offers `protocols` (ALPN) if `encrypted`.
     #[cfg(feature = "websocket")]
-    pub(crate) fn at(
+    pub(crate) fn behind(
         form: &Form<'_>,
         url: &Url,
         encrypted: bool,
@@ -60,6 +60,12 @@ impl Server {
             family: Family::read(form)?,
             tls: encrypted.then_some(tls),
         })
+    }
+
+    /// That one, found otherwise.
+    #[cfg(feature = "dns")]
+    pub(crate) fn at(host: String, port: u16, family: Family, tls: Option<Tls>) -> Self {
+        Self { host, port, family, tls }
     }
 
     /// Does `check` and says what it saw, within `timeout`.

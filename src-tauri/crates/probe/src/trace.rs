@@ -1,5 +1,6 @@
 //! How far a check has come, and where its time went.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -71,7 +72,7 @@ struct Progress {
     since: Instant,
     phases: Phases,
     /// What the dialogue is about: "logging in".
-    step: Option<&'static str>,
+    step: Option<Cow<'static, str>>,
     host: String,
     port: u16,
     /// What is talked to, for people.
@@ -87,6 +88,8 @@ struct Progress {
     metadata: Metadata,
     measurements: Vec<Measurement>,
     warnings: Vec<String>,
+    /// How long an answer takes, where that is not how long the check does.
+    typical: Option<Duration>,
 }
 
 tokio::task_local! {
@@ -123,6 +126,7 @@ impl Trace {
             metadata: Metadata::new(),
             measurements: Vec::new(),
             warnings: Vec::new(),
+            typical: None,
         }))
     }
 
@@ -170,18 +174,18 @@ impl Trace {
     }
 
     /// Says what the dialogue is about from now on: "logging in".
-    pub(crate) fn step(&self, step: &'static str) {
-        self.0.send_modify(|progress| progress.step = Some(step));
+    pub(crate) fn step(&self, step: impl Into<Cow<'static, str>>) {
+        self.0.send_modify(|progress| progress.step = Some(step.into()));
     }
 
     /// What is being done, to go on "timed out, …".
     pub(crate) fn doing(&self) -> String {
         let progress = self.0.borrow();
-        match (&progress.phase, progress.step) {
+        match (&progress.phase, &progress.step) {
             (Some(Phase::LookingUp(host)), _) => format!("looking up {host}"),
             (Some(Phase::Connecting(endpoint)), _) => format!("connecting to {endpoint}"),
             (Some(Phase::Handshake), _) => "in the TLS handshake".to_owned(),
-            (_, Some(step)) => step.to_owned(),
+            (_, Some(step)) => step.clone().into_owned(),
             (Some(Phase::Sending), None) => "sending the request".to_owned(),
             (Some(Phase::Receiving), None) => "reading the response".to_owned(),
             (Some(Phase::Waiting) | None, None) => "waiting for the response".to_owned(),
@@ -239,6 +243,12 @@ impl Trace {
     /// Connects to any of `addresses`, which `name` stands for: the server, or
     /// a proxy on the way there.
     pub(crate) fn connect_to(&self, name: &str, addresses: &[IpAddr]) {
+        self.aim_at(name, addresses);
+        self.0.send_modify(|progress| progress.enter(Phase::Connecting(progress.endpoint.clone())));
+    }
+
+    /// The same where there is no connection: the phase goes on.
+    pub(crate) fn aim_at(&self, name: &str, addresses: &[IpAddr]) {
         self.0.send_modify(|progress| {
             match (&progress.proxy, addresses) {
                 (Some(proxy), addresses) if name == proxy.host => {
@@ -247,7 +257,7 @@ impl Trace {
                 // The proxy is told the server's address.
                 (Some(_), _) => {}
                 (None, [address]) => {
-                    progress.endpoint = SocketAddr::new(*address, progress.port).to_string();
+                    progress.endpoint = net::endpoint(&address.to_string(), progress.port);
                 }
                 (None, _) => progress.endpoint = net::endpoint(name, progress.port),
             }
@@ -256,7 +266,6 @@ impl Trace {
                 _ => None,
             };
             progress.addresses = addresses.to_vec();
-            progress.enter(Phase::Connecting(progress.endpoint.clone()));
         });
     }
 
@@ -328,6 +337,13 @@ impl Trace {
         self.0.send_modify(|progress| progress.measurements.push(measurement));
     }
 
+    /// Makes `time` the response time of an answer, and all of it the wait for
+    /// it, however long the check takes: where it asks several times.
+    #[cfg(any(test, feature = "ping"))]
+    pub(crate) fn answered_in(&self, time: Duration) {
+        self.0.send_modify(|progress| progress.typical = Some(time));
+    }
+
     /// Makes a check that succeeds degraded: "200 OK, but `warning`".
     pub(crate) fn warn(&self, warning: String) {
         self.0.send_modify(|progress| progress.warnings.push(warning));
@@ -344,13 +360,18 @@ impl Progress {
     }
 
     fn conclude(&mut self, seen: Result<String, Failure>) -> Observation {
-        let took = self.close();
+        let mut took = self.close();
         let (outcome, answered) = match seen {
             Ok(message) => (self.success(message), true),
             Err(Failure::Unexpected(message)) => (Outcome::Unhealthy(message), true),
             Err(Failure::NoAnswer(message)) => (Outcome::Unhealthy(message), false),
         };
         let failed = matches!(outcome, Outcome::Unhealthy(_));
+        if let Some(time) = self.typical.filter(|_| answered) {
+            self.phases = Phases::default();
+            add(&mut self.phases.wait, time);
+            took = time;
+        }
         let mut observation = Observation {
             response_time: answered.then_some(took),
             outcome,
@@ -490,6 +511,27 @@ mod tests {
         assert_eq!((dns, connect, tls, send), (Some(3.0), Some(4.0), None, None));
         assert_eq!((wait, receive), (Some(40.0), Some(16.0)));
         assert_eq!(seen.response_time, Some(ms(63)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_asks_several_times_has_a_typical_response_time() {
+        let ms = Duration::from_millis;
+        let ask = |answer: fn() -> Result<String, Failure>| {
+            Trace::observe("db", 0, ms(1000), move |trace| async move {
+                trace.enter(Phase::LookingUp("db".to_owned()));
+                sleep(ms(5)).await;
+                trace.enter(Phase::Waiting);
+                sleep(ms(600)).await;
+                trace.answered_in(ms(2));
+                answer()
+            })
+        };
+        let seen = ask(|| Err(Failure::Unexpected("slow".to_owned()))).await;
+        assert_eq!(seen.response_time, Some(ms(2)));
+        assert_eq!(seen.phases, Phases { wait: Some(2.0), ..Phases::default() });
+        let failed = ask(|| Err(Failure::NoAnswer("gone".to_owned()))).await;
+        assert_eq!(failed.response_time, None);
+        assert_eq!((failed.phases.dns, failed.phases.wait), (Some(5.0), Some(600.0)));
     }
 
     #[tokio::test]

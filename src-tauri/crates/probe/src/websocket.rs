@@ -135,7 +135,7 @@ pub(crate) fn probe(values: &Values) -> Result<Box<dyn Probe>, Vec<FieldError>> 
         headers.insert(SEC_WEBSOCKET_PROTOCOL, name);
     }
     Ok(Box::new(WebSocketProbe {
-        server: Server::at(&form, &url, url.scheme() == "wss", &[b"http/1.1"])?,
+        server: Server::behind(&form, &url, url.scheme() == "wss", &[b"http/1.1"])?,
         url,
         headers,
         login,

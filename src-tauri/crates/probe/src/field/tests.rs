@@ -392,7 +392,7 @@ fn every_default_is_valid() {
     for field in Kind::ALL.iter().flat_map(|kind| kind.fields()) {
         let value = match field.value {
             _ if field.default.is_empty() => continue,
-            FieldType::Integer { .. } | FieldType::Boolean => {
+            FieldType::Integer { .. } | FieldType::Number { .. } | FieldType::Boolean => {
                 serde_json::from_str(field.default).expect("JSON")
             }
             _ => json!(field.default),

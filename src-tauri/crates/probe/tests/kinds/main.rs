@@ -3,12 +3,16 @@
 
 mod authority;
 mod errors;
+#[cfg(any(feature = "dns", feature = "ping"))]
+mod network;
 mod relay;
 mod servers;
 mod trial;
 
 #[cfg(feature = "amqp")]
 mod amqp;
+#[cfg(feature = "dns")]
+mod dns;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod http;
@@ -19,12 +23,16 @@ mod mqtt;
 mod mysql;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(feature = "ping")]
+mod ping;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 mod smtp;
 mod ssh;
+mod tcp;
 mod tls;
+mod udp;
 #[cfg(feature = "websocket")]
 mod websocket;
