@@ -6,12 +6,15 @@
 
 #[cfg(feature = "amqp")]
 mod amqp;
+mod aside;
 #[cfg(any(feature = "amqp", feature = "mqtt", feature = "nats"))]
 mod broker;
 mod certificate;
 mod context;
 mod dialogue;
+mod disk;
 mod duration;
+mod exec;
 mod failure;
 mod field;
 mod group;
@@ -23,9 +26,12 @@ mod mqtt;
 #[cfg(feature = "nats")]
 mod nats;
 mod net;
+#[cfg(feature = "process")]
+mod process;
 mod push;
 mod security;
 mod server;
+mod size;
 mod smtp;
 mod ssh;
 mod starttls;
@@ -141,6 +147,10 @@ kinds! {
     Smtp = "smtp" in smtp,
     Imap = "imap" in imap,
     Ssh = "ssh" in ssh,
+    Exec = "exec" in exec,
+    Disk = "disk" in disk,
+    #[cfg(feature = "process")]
+    Process = "process" in process,
 }
 
 impl Kind {

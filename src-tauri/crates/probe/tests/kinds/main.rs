@@ -9,12 +9,16 @@ mod trial;
 
 #[cfg(feature = "amqp")]
 mod amqp;
+mod disk;
+mod exec;
 mod http;
 mod imap;
 #[cfg(feature = "mqtt")]
 mod mqtt;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(feature = "process")]
+mod process;
 mod smtp;
 mod ssh;
 mod tls;
