@@ -103,6 +103,8 @@ fn holds(field: &Field) -> String {
         FieldType::Number { min, max } => format!("{min} to {max}{unit}"),
         FieldType::Boolean => "true, false".to_owned(),
         FieldType::Duration => "time".to_owned(),
+        FieldType::Size { percent: true } => "size (`\"20 GiB\"`) or share (`\"10%\"`)".to_owned(),
+        FieldType::Size { percent: false } => "size (`\"20 GiB\"`)".to_owned(),
         FieldType::Regex => "regular expression".to_owned(),
         FieldType::Choice { of } => {
             of.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")

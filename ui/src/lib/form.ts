@@ -77,6 +77,7 @@ export function slot(field: Field): string {
     case 'integer':
     case 'number':
     case 'duration':
+    case 'size':
     case 'regex':
     case 'status_list':
     case 'secret':
@@ -121,6 +122,7 @@ export function empty(type: FieldType): Input {
     case 'integer':
     case 'number':
     case 'duration':
+    case 'size':
     case 'regex':
     case 'choice':
     case 'status_list':
@@ -157,6 +159,7 @@ export function toInput(type: FieldType, value: Value | undefined): Input {
     case 'integer':
     case 'number':
     case 'duration':
+    case 'size':
     case 'regex':
     case 'choice':
     case 'secret':
@@ -216,6 +219,7 @@ export function fromInput(type: FieldType, input: Input): Value | undefined {
     case 'url':
     case 'host':
     case 'duration':
+    case 'size':
     case 'choice':
     case 'token':
     case 'file': {

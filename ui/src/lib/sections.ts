@@ -48,6 +48,7 @@ function valueWords(field: Field, draft: Draft): string {
     case 'url':
     case 'host':
     case 'duration':
+    case 'size':
     case 'choice':
     case 'status_list':
     case 'file': {

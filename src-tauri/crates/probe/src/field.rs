@@ -8,7 +8,7 @@ use crate::json;
 pub(crate) use escape::escaped;
 pub(crate) use parse::{
     Parsed, StatusRange, boolean, duration, each, file, header_map, host_name, line, list, mistake,
-    number, regex, services, status_ranges, text, token, url, variables, whole,
+    number, regex, services, size, status_ranges, text, token, url, variables, whole,
 };
 
 type Parse<'v, T> = fn(&'v Value) -> Parsed<T>;
@@ -127,6 +127,11 @@ pub enum FieldType {
     Boolean,
     /// `"500ms"`, `"15s"`, `"3m"`, `"1h"`.
     Duration,
+    /// `"500 MB"`, `"20 GiB"`.
+    Size {
+        /// Whether a share of the whole, `"10%"` or the number 10, is one too.
+        percent: bool,
+    },
     /// A regular expression.
     Regex,
     /// One of a few words.
@@ -204,6 +209,7 @@ impl Field {
             FieldType::Integer { min, max } => parse::integer(value, self.key, min, max).err(),
             FieldType::Boolean => parse::boolean(value).err(),
             FieldType::Duration => parse::duration(value).err(),
+            FieldType::Size { percent } => parse::size_or(value, percent).err(),
             FieldType::Regex => parse::regex(value).err(),
             FieldType::Choice { of } => parse::choice(value, of).err(),
             FieldType::Number { min, max } => parse::number_within(value, self.key, min, max).err(),

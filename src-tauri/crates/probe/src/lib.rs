@@ -7,6 +7,7 @@
 #[cfg(feature = "amqp")]
 mod amqp;
 mod answer;
+mod aside;
 #[cfg(any(feature = "amqp", feature = "mqtt", feature = "nats"))]
 mod broker;
 mod certificate;
@@ -14,9 +15,11 @@ mod context;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 mod database;
 mod dialogue;
+mod disk;
 #[cfg(feature = "dns")]
 mod dns;
 mod duration;
+mod exec;
 mod failure;
 mod field;
 mod group;
@@ -36,11 +39,14 @@ mod net;
 mod ping;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "process")]
+mod process;
 mod push;
 #[cfg(feature = "redis")]
 mod redis;
 mod security;
 mod server;
+mod size;
 mod smtp;
 mod ssh;
 mod starttls;
@@ -146,34 +152,38 @@ macro_rules! kinds {
 
 kinds! {
     Http = "http" in http,
+    #[cfg(feature = "ping")]
+    Ping = "ping" in ping,
     Tcp = "tcp" in tcp,
+    Udp = "udp" in udp,
+    #[cfg(feature = "dns")]
+    Dns = "dns" in dns,
+    Tls = "tls" in certificate,
+    #[cfg(feature = "websocket")]
+    WebSocket = "websocket" in websocket,
+    #[cfg(feature = "grpc")]
+    Grpc = "grpc" in grpc,
     #[cfg(feature = "postgres")]
     Postgres = "postgres" in postgres,
     #[cfg(feature = "mysql")]
     Mysql = "mysql" in mysql,
     #[cfg(feature = "redis")]
     Redis = "redis" in redis,
-    #[cfg(feature = "websocket")]
-    WebSocket = "websocket" in websocket,
-    #[cfg(feature = "grpc")]
-    Grpc = "grpc" in grpc,
-    #[cfg(feature = "ping")]
-    Ping = "ping" in ping,
-    #[cfg(feature = "dns")]
-    Dns = "dns" in dns,
-    Udp = "udp" in udp,
-    Push = "push" in push,
-    Group = "group" in group,
+    #[cfg(feature = "amqp")]
+    Amqp = "amqp" in amqp,
     #[cfg(feature = "mqtt")]
     Mqtt = "mqtt" in mqtt,
     #[cfg(feature = "nats")]
     Nats = "nats" in nats,
-    #[cfg(feature = "amqp")]
-    Amqp = "amqp" in amqp,
-    Tls = "tls" in certificate,
+    Ssh = "ssh" in ssh,
     Smtp = "smtp" in smtp,
     Imap = "imap" in imap,
-    Ssh = "ssh" in ssh,
+    Exec = "exec" in exec,
+    Push = "push" in push,
+    Disk = "disk" in disk,
+    #[cfg(feature = "process")]
+    Process = "process" in process,
+    Group = "group" in group,
 }
 
 impl Kind {

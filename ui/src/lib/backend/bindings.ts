@@ -203,7 +203,11 @@ min: number,
 /**
  * The greatest allowed.
  */
-max: number, } | { "type": "boolean" } | { "type": "duration" } | { "type": "regex" } | { "type": "choice", 
+max: number, } | { "type": "boolean" } | { "type": "duration" } | { "type": "size", 
+/**
+ * Whether a share of the whole, `"10%"` or the number 10, is one too.
+ */
+percent: boolean, } | { "type": "regex" } | { "type": "choice", 
 /**
  * The words.
  */

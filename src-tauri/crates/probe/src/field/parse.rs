@@ -12,6 +12,7 @@ use url::{Host, Url};
 
 use super::{FieldError, Step};
 use crate::duration::parse_duration;
+use crate::size::Size;
 use crate::text::clean;
 
 pub(crate) type Parsed<T> = Result<T, Vec<FieldError>>;
@@ -199,6 +200,32 @@ pub(crate) fn duration(value: &Value) -> Parsed<Duration> {
             wrong_type(value, "a duration", "write a text with a unit: \"500ms\", \"10s\", \"3m\"")
         }
     }
+}
+
+/// A size, or where `percent` a share of the whole, with or without its sign.
+pub(super) fn size_or(value: &Value, percent: bool) -> Parsed<Size> {
+    let help = if percent {
+        "write a share or a size: \"10%\", \"500 MB\", \"20 GiB\""
+    } else {
+        "write a number and a unit: \"500 MB\", \"20 GiB\""
+    };
+    let (shown, size) = match value {
+        Value::String(text) => (clean(text), Size::parse(text)),
+        Value::Number(number) if percent => {
+            (number.to_string(), number.as_f64().and_then(Size::percent))
+        }
+        _ => return wrong_type(value, "a size", help),
+    };
+    match size {
+        Some(Size::Percent(_)) if !percent => one(format!("`{shown}` is not a size"), help),
+        Some(size) => Ok(size),
+        None => one(format!("`{shown}` is not a size"), help),
+    }
+}
+
+/// Reads a size whose kind has been checked.
+pub(crate) fn size(value: &Value) -> Parsed<Size> {
+    size_or(value, true)
 }
 
 pub(super) fn choice<'v>(value: &'v Value, of: &[&str]) -> Parsed<&'v str> {

@@ -11,8 +11,10 @@ mod trial;
 
 #[cfg(feature = "amqp")]
 mod amqp;
+mod disk;
 #[cfg(feature = "dns")]
 mod dns;
+mod exec;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod http;
@@ -27,6 +29,8 @@ mod nats;
 mod ping;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "process")]
+mod process;
 #[cfg(feature = "redis")]
 mod redis;
 mod smtp;

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub use home::{Home, mode};
+pub use home::{Home, mode, run};
 pub use ports::free_ports;
 use tree::Tree;
 
