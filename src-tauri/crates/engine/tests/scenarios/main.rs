@@ -317,9 +317,9 @@ async fn secrets_never_leave_in_a_message() {
 async fn a_group_follows_its_members_at_once() {
     let world = World::new();
     let mut plan = world.plan([service("a", seconds(15)), service("b", seconds(15))]);
-    plan.targets.push(world.derived("pair", "group", &json!({"members": ["a", "b"]})));
+    plan.targets.push(World::derived("pair", "group", &json!({"members": ["a", "b"]})));
     let enough = json!({"members": ["a", "b"], "rule": "at_least", "at_least": 1});
-    plan.targets.push(world.derived("either", "group", &enough));
+    plan.targets.push(World::derived("either", "group", &enough));
     let mut run = Run::start(&world, plan, Past::default());
     run.pass(seconds(10)).await;
     assert_eq!(run.status("pair"), ServiceStatus::Healthy);
@@ -348,7 +348,7 @@ async fn a_group_follows_its_members_at_once() {
 async fn silence_of_a_service_that_reports_in_is_an_outage_once_it_could_have_reported() {
     let world = World::new();
     let keys = json!({"token": "0123456789abcdef", "late_after": "10m"});
-    let plan = Plan { targets: vec![world.derived("backup", "push", &keys)], ..world.plan([]) };
+    let plan = Plan { targets: vec![World::derived("backup", "push", &keys)], ..world.plan([]) };
     let mut run = Run::start(&world, plan.clone(), Past::default());
     run.pass(seconds(3600)).await;
     assert_eq!(run.status("backup"), ServiceStatus::Unknown, "nobody listens");
@@ -378,7 +378,7 @@ async fn silence_of_a_service_that_reports_in_is_an_outage_once_it_could_have_re
 async fn a_report_that_cannot_come_in_is_nobodys_fault() {
     let world = World::new();
     let keys = json!({"token": "0123456789abcdef", "late_after": "10m"});
-    let plan = Plan { targets: vec![world.derived("backup", "push", &keys)], ..world.plan([]) };
+    let plan = Plan { targets: vec![World::derived("backup", "push", &keys)], ..world.plan([]) };
     let mut run = Run::start(&world, plan, Past::default());
     run.engine.listen(Err("the port is taken".to_owned()));
     run.pass(seconds(7200)).await;

@@ -87,7 +87,7 @@ impl World {
     }
 
     /// A service of a kind that asks nobody: `keys` as config.toml has them.
-    pub fn derived(&self, name: &str, kind: &str, keys: &serde_json::Value) -> Target {
+    pub fn derived(name: &str, kind: &str, keys: &serde_json::Value) -> Target {
         let kind = Kind::from_name(kind).expect("a kind");
         let probe = kind.probe(keys.as_object().expect("a table")).expect("valid keys");
         let policy = JudgePolicy { fail_after: 1, recover_after: 1, stable_count: 1 };

@@ -27,7 +27,7 @@ pub(super) enum Resolver {
     /// RFC 1035, section 4.2.2, or RFC 7858 with TLS.
     Tcp(Server),
     /// RFC 8484.
-    Https { url: Url, getter: Getter },
+    Https { url: Url, getter: Box<Getter> },
 }
 
 impl Resolver {
@@ -48,7 +48,7 @@ impl Resolver {
             "https" => {
                 let url = named.map_or_else(missing, https_url).map_err(within)?;
                 let getter = Getter::new(&net::host_of(&url), tls, family)?;
-                Self::Https { url, getter }
+                Self::Https { url, getter: Box::new(getter) }
             }
             "tls" => Self::Tcp(server(TLS_PORT, Some(tls))?),
             transport if named.is_none() => Self::System { tcp: transport == "tcp", family },

@@ -88,7 +88,8 @@ impl Expectations {
         }
         let expected: Vec<_> = self.status.iter().map(ToString::to_string).collect();
         let expected = clean(&expected.join(", "));
-        Err(format!("expected status {expected}, got {}", status_line(status)))
+        let remedy = if status == StatusCode::UNAUTHORIZED { ": check the login" } else { "" };
+        Err(format!("expected status {expected}, got {}{remedy}", status_line(status)))
     }
 
     /// Of a header that comes several times, one value is enough.

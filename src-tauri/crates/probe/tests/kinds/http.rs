@@ -27,7 +27,7 @@ async fn http() {
         wrong_credentials: &[Wrong {
             situation: "wrong password",
             keys: json!({"headers": {"Authorization": "Basic d3Jvbmc6d3Jvbmc="}}),
-            message: "expected status 200-299, got 401 Unauthorized",
+            message: "expected status 200-299, got 401 Unauthorized: check the login",
         }],
         wrong_expectation: &[Wrong {
             situation: "text not in the response",

@@ -176,7 +176,7 @@ async fn a_new_token_that_is_refused_is_not_tried_again_at_once() {
     let (issuer, mut fetched) = answering(vec![token("t", "")]).await;
     let probe = http(&oauth(&service, &issuer));
     for _ in 0..2 {
-        let message = "expected status 200-299, got 401 Unauthorized";
+        let message = "expected status 200-299, got 401 Unauthorized: check the login";
         assert_eq!(once(&probe).await.outcome, failed(message));
         assert!(asked.try_recv().is_ok() && asked.try_recv().is_err(), "one request a check");
         assert!(fetched.try_recv().is_ok() && fetched.try_recv().is_err(), "one token a check");
