@@ -24,7 +24,7 @@ use crate::{Checking, Context, Probe, net, tls};
 pub(crate) const LABEL: &str = "DNS";
 pub(crate) const HELP: &str =
     "Asks a resolver or name server for records of a name, and compares the answers.";
-pub(crate) const EXAMPLE: &str = r#"name = "www.example.com"
+pub(crate) const EXAMPLE: &str = r#"lookup = "www.example.com"
 resolver = "9.9.9.9"
 expect = ["192.0.2.10"]"#;
 pub(crate) const THRESHOLDS: Thresholds = Thresholds::OTHER;
@@ -33,8 +33,8 @@ const RECORDS: &[&str] = &["A", "AAAA", "CNAME", "MX", "TXT", "NS", "SRV", "CAA"
 
 pub(crate) const FIELDS: &[Field] = &[
     Field::required(
-        "name",
-        "Name",
+        "lookup",
+        "Look up",
         "What is asked for: a name, or with PTR an address.",
         FieldType::Text,
     ),

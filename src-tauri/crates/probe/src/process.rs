@@ -26,7 +26,7 @@ use crate::{Checking, Context, Probe};
 pub(crate) const LABEL: &str = "Process";
 pub(crate) const HELP: &str =
     "Looks whether a program runs on this machine, how often, and what it takes.";
-pub(crate) const EXAMPLE: &str = r#"name = "nginx"
+pub(crate) const EXAMPLE: &str = r#"program = "nginx"
 max_memory = "2 GiB""#;
 pub(crate) const THRESHOLDS: Thresholds = Thresholds { degraded_above: None, ..Thresholds::OTHER };
 
@@ -34,15 +34,15 @@ const COUNT: FieldType = FieldType::Integer { min: 0, max: 100_000 };
 
 pub(crate) const FIELDS: &[Field] = &[
     Field::optional(
-        "name",
-        "Name",
+        "program",
+        "Program",
         "The name of the program's file, exactly: nginx, postgres, python3.",
         FieldType::Text,
     ),
     Field::optional(
         "pattern",
         "Pattern",
-        "Instead of a name: found in the command line, program and arguments with spaces between.",
+        "Instead of a program: found in the command line, program and arguments with spaces between.",
         FieldType::Regex,
     ),
     Field::optional("min_count", "At least", "Fewer are unhealthy.", COUNT)
@@ -120,15 +120,15 @@ struct Found {
 
 pub(crate) fn probe(values: &Values) -> Result<Box<dyn Probe>, Vec<FieldError>> {
     let form = Form::new(FIELDS, values)?;
-    let name = form.optional("name", line)?.map(str::to_owned);
+    let name = form.optional("program", line)?.map(str::to_owned);
     let wanted = match (name, form.optional("pattern", regex)?) {
         (Some(name), None) => Wanted::Name(name),
         (None, Some(pattern)) => Wanted::Pattern(pattern),
         (None, None) => {
-            return Err(at("name", "`name` is missing", "add `name`, or `pattern`"));
+            return Err(at("program", "`program` is missing", "add `program`, or `pattern`"));
         }
         (Some(_), Some(_)) => {
-            return Err(at("pattern", "there is a `name` too", "leave one of them out"));
+            return Err(at("pattern", "there is a `program` too", "leave one of them out"));
         }
     };
     let max_memory = match form.optional("max_memory", size)? {
@@ -423,13 +423,13 @@ mod tests {
     #[test]
     fn mistakes() {
         for (values, message) in [
-            (json!({}), "`name` is missing"),
-            (json!({"name": "a", "pattern": "b"}), "there is a `name` too"),
+            (json!({}), "`program` is missing"),
+            (json!({"program": "a", "pattern": "b"}), "there is a `program` too"),
             (
-                json!({"name": "a", "min_count": 2, "max_count": 1}),
+                json!({"program": "a", "min_count": 2, "max_count": 1}),
                 "at most 1 are never at least 2",
             ),
-            (json!({"name": "a", "max_memory": "10%"}), "`10%` is not a size"),
+            (json!({"program": "a", "max_memory": "10%"}), "`10%` is not a size"),
             (json!({"pattern": "("}), "not a regular expression: unclosed group"),
         ] {
             let found = probe(values.as_object().expect("a table")).err().expect("a mistake");

@@ -24,14 +24,14 @@ pub(super) struct Question {
 }
 
 impl Question {
-    /// Reads `name`, `record` and `dnssec`.
+    /// Reads `lookup`, `record` and `dnssec`.
     pub(super) fn read(form: &Form<'_>) -> Parsed<Self> {
         let record = form.or("record", "A", text)?;
         // The choices are all known.
         let record = RecordType::from_str(record).unwrap_or(RecordType::A);
-        let asked = form.required("name", line)?;
+        let asked = form.required("lookup", line)?;
         let name = asked_for(asked, record).map_err(|(message, help)| {
-            vec![mistake(message, help).within(Step::Key("name".to_owned()))]
+            vec![mistake(message, help).within(Step::Key("lookup".to_owned()))]
         })?;
         Ok(Self { name, record, dnssec: form.or("dnssec", false, boolean)? })
     }

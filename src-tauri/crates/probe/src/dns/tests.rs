@@ -78,7 +78,7 @@ impl Fake {
     }
 
     fn keys(&self) -> Value {
-        json!({"name": NAME, "resolver": format!("127.0.0.1:{}", self.port)})
+        json!({"lookup": NAME, "resolver": format!("127.0.0.1:{}", self.port)})
     }
 
     /// What a check says, without the port.
@@ -380,13 +380,13 @@ async fn a_failure_keeps_what_came() {
 #[test]
 fn every_mistake_has_its_place() {
     for (keys, path, message) in [
-        (json!({"name": "192.0.2.1"}), "name", "`192.0.2.1` is an address"),
-        (json!({"name": "x", "expect": ["::1"]}), "expect", "`::1` is not what A records hold"),
-        (json!({"name": "x", "transport": "tls"}), "resolver", "`resolver` is missing"),
-        (json!({"name": "x", "transport": "https"}), "resolver", "`resolver` is missing"),
-        (json!({"name": "x", "resolver": "a:0"}), "resolver", "port 0 is out of range"),
-        (json!({"name": "x", "match": "any"}), "match", "there is nothing to compare with"),
-        (json!({"name": "x", "record": "SOA"}), "record", "`SOA` is not one of the choices"),
+        (json!({"lookup": "192.0.2.1"}), "lookup", "`192.0.2.1` is an address"),
+        (json!({"lookup": "x", "expect": ["::1"]}), "expect", "`::1` is not what A records hold"),
+        (json!({"lookup": "x", "transport": "tls"}), "resolver", "`resolver` is missing"),
+        (json!({"lookup": "x", "transport": "https"}), "resolver", "`resolver` is missing"),
+        (json!({"lookup": "x", "resolver": "a:0"}), "resolver", "port 0 is out of range"),
+        (json!({"lookup": "x", "match": "any"}), "match", "there is nothing to compare with"),
+        (json!({"lookup": "x", "record": "SOA"}), "record", "`SOA` is not one of the choices"),
     ] {
         let mistakes = probe(keys.as_object().expect("a table")).err().expect("mistakes");
         assert_eq!(mistakes[0].message, message);
@@ -397,19 +397,19 @@ fn every_mistake_has_its_place() {
 #[test]
 fn targets_for_people() {
     for (keys, target, host) in [
-        (json!({"name": "Example.test."}), "example.test A", "example.test"),
+        (json!({"lookup": "Example.test."}), "example.test A", "example.test"),
         (
-            json!({"name": "example.test", "record": "MX", "resolver": "::1"}),
+            json!({"lookup": "example.test", "record": "MX", "resolver": "::1"}),
             "example.test MX at [::1]:53",
             "::1",
         ),
         (
-            json!({"name": "192.0.2.1", "record": "PTR", "resolver": "ns", "transport": "tls"}),
+            json!({"lookup": "192.0.2.1", "record": "PTR", "resolver": "ns", "transport": "tls"}),
             "1.2.0.192.in-addr.arpa PTR at ns:853",
             "ns",
         ),
         (
-            json!({"name": "x", "resolver": "https://[::1]/q", "transport": "https"}),
+            json!({"lookup": "x", "resolver": "https://[::1]/q", "transport": "https"}),
             "x A at [::1]:443",
             "::1",
         ),

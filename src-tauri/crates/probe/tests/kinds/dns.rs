@@ -27,7 +27,7 @@ async fn a_name_server() {
         port: bind.server.port(),
         keys: &|port| {
             json!({
-                "name": "WWW.example.test",
+                "lookup": "WWW.example.test",
                 "resolver": address(port),
                 "expect": ["192.0.2.10"],
             })
@@ -42,7 +42,7 @@ async fn a_name_server() {
             },
             Wrong {
                 situation: "one of several missing",
-                keys: json!({"name": "many.example.test", "expect": ["192.0.2.20", "192.0.2.99"]}),
+                keys: json!({"lookup": "many.example.test", "expect": ["192.0.2.20", "192.0.2.99"]}),
                 message: "expected 192.0.2.99, got 192.0.2.20, 192.0.2.21 (127.0.0.1:PORT)",
             },
             Wrong {
@@ -52,7 +52,7 @@ async fn a_name_server() {
             },
             Wrong {
                 situation: "more than exactly expected",
-                keys: json!({"name": "many.example.test", "match": "exact", "expect": ["192.0.2.20"]}),
+                keys: json!({"lookup": "many.example.test", "match": "exact", "expect": ["192.0.2.20"]}),
                 message: "expected exactly 192.0.2.20, got 192.0.2.20, 192.0.2.21 (127.0.0.1:PORT)",
             },
             Wrong {
@@ -62,7 +62,7 @@ async fn a_name_server() {
             },
             Wrong {
                 situation: "no such name",
-                keys: json!({"name": "none.example.test"}),
+                keys: json!({"lookup": "none.example.test"}),
                 message: "`none.example.test` does not exist (NXDOMAIN from 127.0.0.1:PORT)",
             },
             Wrong {
@@ -72,13 +72,13 @@ async fn a_name_server() {
             },
             Wrong {
                 situation: "zone cannot be served",
-                keys: json!({"name": "www.broken.test"}),
+                keys: json!({"lookup": "www.broken.test"}),
                 message: "the resolver failed to look up `www.broken.test` (SERVFAIL from \
                           127.0.0.1:PORT)",
             },
             Wrong {
                 situation: "not for this client",
-                keys: json!({"name": "elsewhere.invalid"}),
+                keys: json!({"lookup": "elsewhere.invalid"}),
                 message: "the resolver refuses to look up `elsewhere.invalid` (REFUSED from \
                           127.0.0.1:PORT): it serves other names or clients",
             },
@@ -120,7 +120,7 @@ async fn every_record() {
         ("192.0.2.10", "PTR", json!("www.example.test"), "www.example.test"),
     ] {
         let keys = json!({
-            "name": name,
+            "lookup": name,
             "record": record,
             "resolver": address(bind.server.port()),
             "expect": expect,
@@ -140,7 +140,7 @@ async fn every_transport() {
     let ca = bind.authority.ca_file();
     let keys = |transport: &str, resolver: String| {
         json!({
-            "name": "www.example.test",
+            "lookup": "www.example.test",
             "transport": transport,
             "resolver": resolver,
             "ca_file": ca,
@@ -196,7 +196,7 @@ async fn every_transport() {
 async fn a_resolver_that_validates() {
     let bind = Bind::start();
     let keys = |name: &str| -> Value {
-        json!({"name": name, "resolver": address(bind.resolver.port()), "dnssec": true})
+        json!({"lookup": name, "resolver": address(bind.resolver.port()), "dnssec": true})
     };
     let signed = observe("dns", &keys("www.example.test"), PATIENT).await;
     assert_eq!(seen(&signed), Outcome::Healthy("192.0.2.10, validated".to_owned()));
@@ -227,7 +227,7 @@ async fn the_resolver_of_this_machine() {
     if !inside("dns::the_resolver_of_this_machine", Permit::Raw) {
         return;
     }
-    let keys = json!({"name": "www.example.test"});
+    let keys = json!({"lookup": "www.example.test"});
     let resolver = Ipv4Addr::new(127, 0, 0, 53);
     name_resolver(resolver);
     let seen = observe("dns", &keys, PATIENT).await;

@@ -63,7 +63,7 @@ async fn processes_by_name() {
     // Longer than what Linux keeps of a name.
     let name = "pilotlight-test-sleeper";
     let mut program = Program::new(name, "/bin/sleep");
-    let keys = json!({"name": name, "min_count": 2});
+    let keys = json!({"program": name, "min_count": 2});
     fails("process", "it does not run", &keys, PATIENT, &format!("no process is called `{name}`"))
         .await;
     program.start(&["600"]);
@@ -79,26 +79,26 @@ async fn processes_by_name() {
     let [count, cpu, memory] = &well.measurements[..] else { panic!("{well:?}") };
     assert_eq!((count.value, cpu.unit.as_str(), memory.unit.as_str()), (2.0, "%", "B"));
     assert!(memory.value > 100_000.0, "{well:?}");
-    let many = json!({"name": name, "max_count": 1});
+    let many = json!({"program": name, "max_count": 1});
     fails("process", "too many run", &many, PATIENT, &format!("2 of `{name}`, at most 1 expected"))
         .await;
-    let greedy = json!({"name": name, "max_memory": "1 KiB"});
+    let greedy = json!({"program": name, "max_memory": "1 KiB"});
     assert!(
         matches!(outcome(greedy).await, Outcome::Degraded(text) if text.ends_with(", but more than 1 KiB memory"))
     );
     // Not a part of the name, and not those whose name is longer.
     assert!(matches!(
-        outcome(json!({"name": "pilotlight-test-sleepe"})).await,
+        outcome(json!({"program": "pilotlight-test-sleepe"})).await,
         Outcome::Unhealthy(_)
     ));
 
     program.stop();
     assert_eq!(
-        outcome(json!({"name": name})).await,
+        outcome(json!({"program": name})).await,
         Outcome::Unhealthy(format!("no process is called `{name}`"))
     );
     assert_eq!(
-        outcome(json!({"name": name, "min_count": 0, "max_count": 0})).await,
+        outcome(json!({"program": name, "min_count": 0, "max_count": 0})).await,
         Outcome::Healthy("none runs".to_owned())
     );
 }
@@ -116,7 +116,7 @@ async fn who_has_ended_is_not_counted_though_still_listed() {
         tokio::task::yield_now().await;
     }
     let message = format!("no process is called `{name}`");
-    assert_eq!(outcome(json!({"name": name})).await, Outcome::Unhealthy(message));
+    assert_eq!(outcome(json!({"program": name})).await, Outcome::Unhealthy(message));
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn a_busy_one() {
     let name = "pl-test-busy";
     let mut program = Program::new(name, "/bin/sh");
     program.start(&["-c", "while :; do :; done"]);
-    let keys = json!({"name": name, "max_cpu": 0});
+    let keys = json!({"program": name, "max_cpu": 0});
     let probe = Kind::Process.probe(keys.as_object().expect("a table")).expect("right");
     let seen = async || probe.check(PATIENT, &Context::default()).await;
     // Since its start, then since the look before.
