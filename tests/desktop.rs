@@ -68,7 +68,7 @@ async fn add_the_first_service(window: &Window<'_>, name: &str, url: &str) {
     window.fill("URL", url).await;
     window.choose("How often", "Own").await;
     window.fill("Check every", "2s").await;
-    window.click("//summary[normalize-space()='Advanced']").await;
+    window.click("//summary[span[normalize-space()='Timing']]").await;
     window.fill("Confirm every", "1s").await;
     window.press("Test now").await;
     window.says("Test now: healthy").await;
