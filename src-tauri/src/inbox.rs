@@ -105,7 +105,7 @@ async fn take(
     };
     match read(query.as_deref().unwrap_or_default(), &body) {
         Ok(report) => {
-            inbox.engine.report(service, report);
+            inbox.engine.report(service, report).await;
             (StatusCode::OK, "{\"ok\":true}\n".to_owned())
         }
         Err(mistake) => refuse(StatusCode::BAD_REQUEST, &mistake),

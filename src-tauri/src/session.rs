@@ -282,10 +282,16 @@ fn past(history: &History) -> Result<Past, Failure> {
         let value = reader.state(&format!("service/{id}")).ok().flatten()?;
         Some((id, serde_json::from_value(value).ok()?))
     };
+    let report = |id: ServiceId| {
+        let value = reader.state(&format!("report/{id}")).ok().flatten()?;
+        Some((id, serde_json::from_value(value).ok()?))
+    };
+    let known = reader.services().unwrap_or_default();
     let bars = reader.recent_bars(60).unwrap_or_default();
     let pause_all = reader.state("pause_all").ok().flatten();
     Ok(Past {
-        saved: reader.services().unwrap_or_default().into_iter().filter_map(saved).collect(),
+        saved: known.iter().cloned().filter_map(saved).collect(),
+        reports: known.into_iter().filter_map(report).collect(),
         bars: bars.into_iter().map(|(id, bars)| (id, bars.into())).collect(),
         pause_all: pause_all.and_then(|value| serde_json::from_value(value).ok()).flatten(),
         next_incident: reader.next_incident_id().unwrap_or(1),

@@ -445,9 +445,8 @@ fn dependency_help(name: &str, own: Option<&ServiceId>, known: &BTreeSet<String>
 /// 1. Thresholds are those of the kind, of `preset`, of the key itself.
 /// 2. `every` is that of the tier `supporting`, of `tier`, of the key itself.
 /// 3. `retry_every` is the smaller of 5 s and `every`, or the key itself.
-/// 4. Results in a row are those of the settings, 1 where the kind needs no
+/// 4. Results in a row are those of `[settings]`, 1 where the kind needs no
 ///    confirmation, those of the key itself.
-/// 4. The counts are those of `[settings]`, or of the key itself.
 fn timing(table: &mut Table<'_>, kind: Option<Kind>, settings: &Settings) -> Timing {
     let preset = named(table, "preset", Preset::ALL, Preset::as_str);
     let tier = named(table, "tier", Tier::ALL, Tier::as_str).unwrap_or_default();

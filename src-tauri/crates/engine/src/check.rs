@@ -1,6 +1,7 @@
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
+use std::task::{self, Poll, Waker};
 use std::time::Duration;
 
 use health::{CheckResult, Observation, Outcome, ServiceId, ServiceStatus, Timestamp};
@@ -178,6 +179,16 @@ impl Checks {
 /// does not is ended this much later.
 const OVERDUE: Duration = Duration::from_secs(2);
 
+/// Does a check that has nothing to wait for.
+pub(crate) fn at_once(target: &Target, context: &Context, at: Timestamp) -> Finished {
+    let mut checking = target.probe.check(target.thresholds.timeout, context);
+    let observation = match checking.as_mut().poll(&mut task::Context::from_waker(Waker::noop())) {
+        Poll::Ready(observation) => observation,
+        Poll::Pending => Observation::of(Outcome::Unknown("the check is not done".to_owned())),
+    };
+    finished(target, at, observation)
+}
+
 async fn check(target: Target, context: Context, at: Timestamp) -> Finished {
     let timeout = target.thresholds.timeout;
     let observation =
@@ -188,12 +199,13 @@ async fn check(target: Target, context: Context, at: Timestamp) -> Finished {
 }
 
 fn crashed(target: &Target, at: Timestamp, panic: &(dyn Any + Send)) -> Finished {
-    let reason = panic
+    let said = panic
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no reason given");
-    tracing::error!(service = %target.id(), reason, "a check crashed");
+    let reason = target.secrets.redact(said);
+    tracing::error!(service = %target.id(), %reason, "a check crashed");
     finished(target, at, failure(format!("the check itself crashed, please report it: {reason}")))
 }
 
@@ -204,11 +216,15 @@ fn failure(message: String) -> Observation {
 fn finished(target: &Target, at: Timestamp, observation: Observation) -> Finished {
     let address = observation.address;
     let mut result = CheckResult::judge(at, observation, &target.thresholds);
-    let redact = |text: &mut String| *text = target.secrets.redact(text).into_owned();
+    let redacted = |text: &str| target.secrets.redact(text).into_owned();
+    let redact = |text: &mut String| *text = redacted(text);
     match &mut result {
         Ok(result) => {
             redact(&mut result.message);
-            result.metadata.values_mut().for_each(redact);
+            let metadata = std::mem::take(&mut result.metadata).into_iter();
+            result.metadata =
+                metadata.map(|(key, value)| (redacted(&key), redacted(&value))).collect();
+            result.measurements.iter_mut().for_each(|seen| redact(&mut seen.name));
             result.evidence.texts_mut().for_each(redact);
         }
         Err(reason) => redact(reason),

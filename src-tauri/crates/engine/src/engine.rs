@@ -12,10 +12,12 @@ use crate::clock::Clock;
 use crate::snapshot::Snapshot;
 use crate::surroundings::Surroundings;
 use crate::target::Target;
-use crate::watcher::Watcher;
+use crate::watcher::{Arrived, Watcher};
 
 /// Events a slow listener may lag behind before it loses the oldest.
 const EVENTS: usize = 4096;
+/// Reports that wait for the watcher; whoever brings more waits himself.
+const REPORTS: usize = 64;
 
 /// What the engine watches, and how.
 #[derive(Clone)]
@@ -45,6 +47,8 @@ pub struct Past {
     pub saved: BTreeMap<ServiceId, Saved>,
     /// The last results of each service, oldest first.
     pub bars: BTreeMap<ServiceId, VecDeque<Bar>>,
+    /// The last report of each service that reports in.
+    pub reports: BTreeMap<ServiceId, Arrived>,
     /// Everything was paused.
     pub pause_all: Option<Pause>,
     /// The number of the next incident.
@@ -56,7 +60,6 @@ pub(crate) enum Command {
     CheckNow(Option<ServiceId>),
     Pause(Option<ServiceId>, Option<Pause>),
     Mute(ServiceId, Option<Timestamp>),
-    Report(ServiceId, Report),
     Listen(Result<(), String>),
     Replan(Plan),
     Stop(oneshot::Sender<()>),
@@ -67,6 +70,7 @@ pub(crate) enum Command {
 #[derive(Clone)]
 pub struct Engine {
     commands: mpsc::UnboundedSender<Command>,
+    reports: mpsc::Sender<(ServiceId, Report)>,
     snapshot: watch::Receiver<Arc<Snapshot>>,
     events: broadcast::Sender<Event>,
     clock: Clock,
@@ -82,12 +86,13 @@ impl Engine {
         surroundings: Surroundings,
     ) -> (Self, broadcast::Receiver<Event>) {
         let (commands, inbox) = mpsc::unbounded_channel();
+        let (reports, arriving) = mpsc::channel(REPORTS);
         let (events, from_the_start) = broadcast::channel(EVENTS);
         let clock = surroundings.clock.clone();
         let watcher = Watcher::new(plan, past, writer, surroundings, events.clone());
         let snapshot = watcher.snapshot();
-        tokio::spawn(watcher.run(inbox));
-        (Self { commands, snapshot, events, clock }, from_the_start)
+        tokio::spawn(watcher.run(inbox, arriving));
+        (Self { commands, reports, snapshot, events, clock }, from_the_start)
     }
 
     /// Everything as it stands, now and on every change.
@@ -128,9 +133,11 @@ impl Engine {
         self.send(Command::Listen(listening));
     }
 
-    /// Hands over what a service reported of itself.
-    pub fn report(&self, id: ServiceId, report: Report) {
-        self.send(Command::Report(id, report));
+    /// Hands over what a service reported of itself, as soon as there is time
+    /// for it.
+    pub async fn report(&self, id: ServiceId, report: Report) {
+        // The engine is gone only while the app ends: nothing is left to do.
+        let _ = self.reports.send((id, report)).await;
     }
 
     /// Goes on with another plan; services that are in both are not disturbed.

@@ -22,3 +22,4 @@ pub use engine::{Engine, Past, Plan};
 pub use snapshot::{ServiceView, Snapshot};
 pub use surroundings::Surroundings;
 pub use target::Target;
+pub use watcher::Arrived;

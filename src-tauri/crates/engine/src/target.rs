@@ -32,6 +32,11 @@ impl Target {
         &self.member.id
     }
 
+    /// What it is follows from what is known already.
+    pub(crate) fn asks_nobody(&self) -> bool {
+        self.probe.token().is_some() || !self.probe.members().is_empty()
+    }
+
     pub(crate) fn hold(&self) -> Hold {
         Hold::of(self.every, self.thresholds.timeout)
     }

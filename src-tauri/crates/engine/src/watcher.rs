@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use health::{CheckResult, Event, Fleet, ServiceId, Status};
 use history::{Bar, Writer};
+use probe::Report;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
 
+pub use self::context::Arrived;
 use self::context::Reports;
 use self::sight::Connectivity;
-use crate::check::{Checks, Finished};
+use crate::check::{self, Checks, Finished};
 use crate::engine::{Command, Past, Plan};
 use crate::reach::Reach;
 use crate::schedule::Schedule;
@@ -51,6 +53,8 @@ pub(crate) struct Watcher {
     suspects: Vec<Judgeable>,
     connectivity: Connectivity,
     reports: Reports,
+    /// Reports from before of services that are not known yet.
+    arrived: BTreeMap<ServiceId, Arrived>,
     /// Why the last check of a service saw nothing.
     unseen: BTreeMap<ServiceId, String>,
     views: BTreeMap<ServiceId, Arc<ServiceView>>,
@@ -89,6 +93,7 @@ impl Watcher {
             suspects: Vec::new(),
             connectivity: Connectivity::default(),
             reports: Reports::new(),
+            arrived: past.reports,
             unseen: BTreeMap::new(),
             views: BTreeMap::new(),
             bars,
@@ -109,7 +114,13 @@ impl Watcher {
         self.published.subscribe()
     }
 
-    pub async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Command>) {
+    /// Does its work until it is told to stop. Reports come last: whoever sends
+    /// many of them holds up nothing else.
+    pub async fn run(
+        mut self,
+        mut inbox: mpsc::UnboundedReceiver<Command>,
+        mut reports: mpsc::Receiver<(ServiceId, Report)>,
+    ) {
         let mut power = sleep::watch();
         loop {
             let wake_at = self.next_wake();
@@ -134,6 +145,7 @@ impl Watcher {
                     self.notice_sleep(Some(wake_at));
                     self.time_passed();
                 }
+                Some((id, report)) = reports.recv() => self.reported(&id, report),
             }
             self.publish();
         }
@@ -179,9 +191,13 @@ impl Watcher {
             && !paused
             && !self.sight.blocks(self.reach(id))
         {
-            let context = self.context(target);
-            if self.checks.start(target, context) {
-                self.reports.seen(id);
+            let target = target.clone();
+            let context = self.context(&target);
+            if target.asks_nobody() {
+                let finished = check::at_once(&target, &context, self.surroundings.clock.now());
+                self.finished(finished);
+            } else {
+                self.checks.start(&target, context);
             }
         }
     }
@@ -200,14 +216,16 @@ impl Watcher {
             self.addresses.insert(finished.id.clone(), address);
         }
         let reach = self.reach(&finished.id);
+        let contact = finished.address.is_some();
         let result = match finished.result {
             Ok(result) => result,
             Err(reason) => return self.saw_nothing(&finished.id, reason),
         };
         self.unseen.remove(&finished.id);
         let finished = Judgeable { id: finished.id, result };
+        // An answer from somebody else, a proxy or a resolver, is no proof.
         let answered = finished.result.status != Status::Unhealthy
-            || finished.result.response_time_ms.is_some();
+            || (finished.result.response_time_ms.is_some() && contact);
         if answered && reach == Reach::Public {
             self.connectivity.proven = Some(Instant::now());
             if self.sight == Sight::NoInternet {
@@ -301,7 +319,6 @@ impl Watcher {
                 self.touch(Some(&id));
                 self.apply(events);
             }
-            Command::Report(id, report) => self.reported(&id, report),
             Command::Listen(listening) => self.listen(listening),
             Command::Replan(plan) => {
                 let members = plan.targets.iter().map(|target| target.member.clone()).collect();
@@ -328,9 +345,14 @@ impl Watcher {
             self.unseen.remove(id);
             self.checks.cancel(id);
             self.writer.save_state(&format!("service/{id}"), &serde_json::Value::Null);
+            self.writer.save_state(&format!("report/{id}"), &serde_json::Value::Null);
         }
         for (id, target) in &self.targets {
             self.schedule.add(id, target.every, now, size);
+            let is_new = old.get(id).is_none_or(|old| old.probe.token() != target.probe.token());
+            if is_new && target.probe.token().is_some() {
+                self.reports.expect(id, self.arrived.remove(id));
+            }
             // A check of what it was says nothing about what it is.
             if old.get(id).is_some_and(|old| !Arc::ptr_eq(&old.probe, &target.probe)) {
                 self.checks.cancel(id);

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use health::{Measurement, ServiceId, ServiceStatus, Status};
+use serde::{Deserialize, Serialize};
 
 /// What a check is told about the moment. Most ask the network instead.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -40,7 +41,7 @@ pub struct Received {
 }
 
 /// What a service reported of itself.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// How it is.
     pub status: Status,

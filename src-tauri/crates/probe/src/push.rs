@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use health::{Observation, Outcome, Status, Thresholds};
+use health::{Observation, Outcome, Phases, Status, Thresholds};
 
 use crate::field::{Field, FieldError, FieldType, Form, Values, duration, token};
 use crate::text::clean;
@@ -48,9 +48,11 @@ impl Push {
     ///
     /// 1. Where nobody could have reported, nothing is known.
     /// 2. Silence counts from the last report or, if that is later, from when
-    ///    reports could come: the start of the app, the end of a sleep.
+    ///    reports could come: the start of the app, the end of a sleep or pause.
     /// 3. A silence longer than `late_after` is a failure.
-    /// 4. Else the report says how the service is; before the first one,
+    /// 4. A report older than that says nothing any more: others may have been
+    ///    missed in a sleep.
+    /// 5. Else the report says how the service is; before the first one,
     ///    nothing is known.
     fn judge(&self, context: &Context) -> Outcome {
         let listening_for = match &context.listening {
@@ -71,6 +73,10 @@ impl Push {
             )),
             None if silence > self.late_after => Outcome::Unhealthy(format!(
                 "no report yet, expected within {limit}: is it sent to the right address and token?"
+            )),
+            Some(received) if received.ago > self.late_after => Outcome::Unknown(format!(
+                "no report for {}, and nobody could hear one all that time",
+                span(received.ago)
             )),
             Some(received) => said(&received.report),
             None => Outcome::Unknown("no report yet".to_owned()),
@@ -110,6 +116,8 @@ impl Probe for Push {
         // A report is looked at again and again; its time counts once.
         if let Some(received) = context.report.as_ref().filter(|received| received.is_new) {
             seen.response_time = received.report.latency;
+            let wait = received.report.latency.map(|took| took.as_secs_f64() * 1000.0);
+            seen.phases = Phases { wait, ..Phases::default() };
             seen.measurements.extend(received.report.measurements.iter().cloned());
         }
         if let Some(received) = &context.report {
@@ -173,7 +181,7 @@ mod tests {
         let old = || Some(report(Status::Healthy, "", MINUTE * 90));
         let late = "no report for 1 h 30 min, expected within 1 min".to_owned();
         assert_eq!(judged(old(), Some(MINUTE * 100)), Outcome::Unhealthy(late));
-        assert_eq!(judged(old(), Some(MINUTE)), Outcome::Healthy("reported in".to_owned()));
+        assert!(matches!(judged(old(), Some(MINUTE)), Outcome::Unknown(_)));
         assert_eq!(judged(None, Some(MINUTE)), Outcome::Unknown("no report yet".to_owned()));
         let Outcome::Unhealthy(never) = judged(None, Some(MINUTE * 2)) else { panic!("late") };
         assert!(never.starts_with("no report yet, expected within 1 min"), "{never}");

@@ -73,6 +73,8 @@ struct Progress {
     phases: Phases,
     /// What the dialogue is about: "logging in".
     step: Option<Cow<'static, str>>,
+    /// What is checked; `host` may be a resolver or a redirect's goal.
+    checked: String,
     host: String,
     port: u16,
     /// What is talked to, for people.
@@ -113,6 +115,7 @@ impl Trace {
             since: Instant::now(),
             phases: Phases::default(),
             step: None,
+            checked: host.to_owned(),
             host: host.to_owned(),
             port,
             endpoint: net::endpoint(host, port),
@@ -375,7 +378,7 @@ impl Progress {
         let mut observation = Observation {
             response_time: answered.then_some(took),
             outcome,
-            address: self.address,
+            address: self.own_address(),
             phases: self.phases,
             metadata: std::mem::take(&mut self.metadata),
             measurements: std::mem::take(&mut self.measurements),
@@ -406,6 +409,18 @@ impl Progress {
         let last = self.phase.take().unwrap_or(Phase::Waiting);
         add(last.spent(&mut self.phases), self.since.elapsed());
         Duration::from_secs_f64(self.phases.total() / 1000.0)
+    }
+
+    /// The address of what is checked; that of a resolver, a proxy or a
+    /// redirect's goal says nothing about where the service is.
+    fn own_address(&mut self) -> Option<IpAddr> {
+        if self.host == self.checked && self.proxy.is_none() {
+            return self.address;
+        }
+        if let Some(other) = self.address {
+            self.metadata.insert("reached".to_owned(), other.to_string());
+        }
+        None
     }
 
     fn success(&self, message: String) -> Outcome {

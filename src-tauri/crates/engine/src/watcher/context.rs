@@ -2,19 +2,21 @@
 //! services reported of themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use health::ServiceId;
+use health::{ServiceId, Timestamp};
 use probe::{Context, Listening, Received, Report};
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::Watcher;
 use crate::target::Target;
 
-/// The last report of each service, and since when they could come.
+/// The last report of each service, and since when each could come.
 #[derive(Debug)]
 pub(super) struct Reports {
     listening: Listens,
-    last: BTreeMap<ServiceId, Arrived>,
+    services: BTreeMap<ServiceId, Reporting>,
 }
 
 #[derive(Debug)]
@@ -24,20 +26,31 @@ enum Listens {
     Failed(String),
 }
 
+/// A service that reports in.
 #[derive(Debug)]
-struct Arrived {
+struct Reporting {
+    /// It is known, and not paused, since then.
+    since: Instant,
+    last: Option<Arrived>,
+}
+
+/// A report as it is kept over a restart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Arrived {
     report: Report,
-    at: Instant,
+    at: Timestamp,
+    /// No check has seen it.
+    #[serde(skip)]
     is_new: bool,
 }
 
 impl Reports {
     pub(super) const fn new() -> Self {
-        Self { listening: Listens::NotYet, last: BTreeMap::new() }
+        Self { listening: Listens::NotYet, services: BTreeMap::new() }
     }
 
     /// From `now` on reports can come in, or they cannot for a reason.
-    pub(super) fn listen(&mut self, listening: Result<(), String>, now: Instant) {
+    fn listen(&mut self, listening: Result<(), String>, now: Instant) {
         self.listening = match listening {
             Ok(()) => Listens::Since(now),
             Err(reason) => Listens::Failed(reason),
@@ -51,53 +64,60 @@ impl Reports {
         }
     }
 
-    fn listening(&self) -> Listening {
+    /// The service can report from now on; `last` is what it reported before.
+    pub(super) fn expect(&mut self, id: &ServiceId, last: Option<Arrived>) {
+        let since = Instant::now();
+        let reporting = self.services.entry(id.clone()).or_insert(Reporting { since, last: None });
+        reporting.since = since;
+        reporting.last = last.or(reporting.last.take());
+    }
+
+    pub(super) fn forget(&mut self, id: &ServiceId) {
+        self.services.remove(id);
+    }
+
+    fn listening(&self, id: &ServiceId) -> Listening {
         match &self.listening {
             Listens::NotYet => Listening::Nowhere,
-            Listens::Since(since) => Listening::For(since.elapsed()),
+            Listens::Since(since) => {
+                let known = self.services.get(id).map_or(*since, |reporting| reporting.since);
+                Listening::For(known.max(*since).elapsed())
+            }
             Listens::Failed(reason) => Listening::Failed(reason.clone()),
         }
     }
 
-    /// A check has seen the service's report.
-    pub(super) fn seen(&mut self, id: &ServiceId) {
-        if let Some(arrived) = self.last.get_mut(id) {
-            arrived.is_new = false;
-        }
-    }
-
-    pub(super) fn forget(&mut self, id: &ServiceId) {
-        self.last.remove(id);
+    fn take(&mut self, id: &ServiceId, now: Timestamp) -> Option<Received> {
+        let arrived = self.services.get_mut(id)?.last.as_mut()?;
+        let ago = Duration::from_millis(u64::try_from(now.since(arrived.at)).unwrap_or(0));
+        let is_new = std::mem::take(&mut arrived.is_new);
+        Some(Received { report: arrived.report.clone(), ago, is_new })
     }
 }
 
 impl Watcher {
-    pub(super) fn context(&self, target: &Target) -> Context {
+    /// What a check of `target` is told.
+    pub(super) fn context(&mut self, target: &Target) -> Context {
         let member = |id: &ServiceId| {
             let state = self.fleet.service(id)?;
             let name = self.targets.get(id)?.member.name.clone();
             Some((id.clone(), (name, state.status)))
         };
-        let report = self.reports.last.get(target.id()).map(|arrived| Received {
-            report: arrived.report.clone(),
-            ago: arrived.at.elapsed(),
-            is_new: arrived.is_new,
-        });
-        Context {
-            members: target.probe.members().iter().filter_map(member).collect(),
-            report,
-            listening: self.reports.listening(),
-        }
+        let members = target.probe.members().iter().filter_map(member).collect();
+        let now = self.surroundings.clock.now();
+        let listening = self.reports.listening(target.id());
+        Context { members, report: self.reports.take(target.id(), now), listening }
     }
 
     /// Takes a report and looks at it at once.
     pub(super) fn reported(&mut self, id: &ServiceId, report: Report) {
-        if self.targets.get(id).is_some_and(|target| target.probe.token().is_some()) {
-            let arrived = Arrived { report, at: Instant::now(), is_new: true };
-            self.reports.last.insert(id.clone(), arrived);
-            self.checks.cancel(id);
-            self.check(id);
+        if self.targets.get(id).is_none_or(|target| target.probe.token().is_none()) {
+            return;
         }
+        let arrived = Arrived { report, at: self.surroundings.clock.now(), is_new: true };
+        self.save_json(&format!("report/{id}"), &arrived);
+        self.reports.expect(id, Some(arrived));
+        self.check(id);
     }
 
     /// Looks at who reports in as soon as somebody listens, or cannot.
@@ -106,6 +126,15 @@ impl Watcher {
         let reporting = |target: &&Target| target.probe.token().is_some();
         let ids: Vec<_> = self.targets.values().filter(reporting).map(|t| t.id().clone()).collect();
         self.hasten(&ids);
+    }
+
+    /// Nobody reports while it is paused.
+    pub(super) fn expect_reports_of(&mut self, resumed: &[ServiceId]) {
+        for id in resumed {
+            if self.targets.get(id).is_some_and(|target| target.probe.token().is_some()) {
+                self.reports.expect(id, None);
+            }
+        }
     }
 
     /// The service is no longer known, and nobody is to blame.
@@ -126,8 +155,6 @@ impl Watcher {
         let groups: Vec<_> =
             self.targets.values().filter(concerned).map(|group| group.id().clone()).collect();
         for group in groups {
-            // One under way has seen the statuses of before.
-            self.checks.cancel(&group);
             self.check(&group);
         }
     }

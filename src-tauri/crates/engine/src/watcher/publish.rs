@@ -45,6 +45,7 @@ impl Watcher {
                     if !paused {
                         let resumed =
                             service.clone().map_or_else(|| self.order.clone(), |id| vec![id]);
+                        self.expect_reports_of(&resumed);
                         self.hasten(&resumed);
                     }
                 }
@@ -113,7 +114,7 @@ impl Watcher {
         self.save_json("pause_all", &self.fleet.pause_all());
     }
 
-    fn save_json(&self, key: &str, value: &impl serde::Serialize) {
+    pub(super) fn save_json(&self, key: &str, value: &impl serde::Serialize) {
         match serde_json::to_value(value) {
             Ok(value) => self.writer.save_state(key, &value),
             Err(error) => tracing::error!(%error, key, "state can not be saved"),

@@ -355,7 +355,7 @@ async fn silence_of_a_service_that_reports_in_is_an_outage_once_it_could_have_re
     run.engine.listen(Ok(()));
     run.pass(seconds(590)).await;
     assert_eq!(run.status("backup"), ServiceStatus::Unknown, "no report yet");
-    run.engine.report(id("backup"), report(Status::Healthy));
+    run.engine.report(id("backup"), report(Status::Healthy)).await;
     run.pass(seconds(1)).await;
     assert_eq!(run.status("backup"), ServiceStatus::Healthy, "at once");
     run.pass(seconds(500)).await;
@@ -365,10 +365,10 @@ async fn silence_of_a_service_that_reports_in_is_an_outage_once_it_could_have_re
     run.pass(seconds(200)).await;
     assert_eq!(run.status("backup"), ServiceStatus::Unhealthy);
     assert_eq!(run.announcements().len(), 1);
-    run.engine.report(id("backup"), report(Status::Healthy));
+    run.engine.report(id("backup"), report(Status::Healthy)).await;
     run.pass(seconds(1)).await;
     assert_eq!(run.status("backup"), ServiceStatus::Healthy);
-    run.engine.report(id("backup"), report(Status::Unhealthy));
+    run.engine.report(id("backup"), report(Status::Unhealthy)).await;
     run.pass(seconds(1)).await;
     assert_eq!(run.status("backup"), ServiceStatus::Unhealthy, "its own word counts at once");
     assert_eq!(run.snapshot().services[0].message, "done");
