@@ -12,16 +12,23 @@ use axum::routing::any;
 use config::Config;
 use engine::Engine;
 use health::{ServiceId, Status};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use probe::{Report, parse_duration};
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 
 use crate::session::Configured;
 
 /// How soon a port that is taken is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(10);
 const LONGEST_BODY: usize = 16 * 1024;
+const MOST_CONNECTIONS: usize = 64;
+/// How long a report may take on its way.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest message of a report, in characters.
 const LONGEST_MESSAGE: usize = 1000;
 
@@ -42,11 +49,7 @@ pub(crate) async fn serve(mut configured: watch::Receiver<Configured>, engine: E
                 engine.listen(Ok(()));
                 let inbox = Inbox { configured: configured.clone(), engine: engine.clone() };
                 tokio::select! {
-                    ended = axum::serve(listener, router(inbox)) => {
-                        if let Err(error) = ended {
-                            tracing::warn!(%error, "taking reports ended");
-                        }
-                    }
+                    () = answer(&listener, router(inbox)) => {}
                     () = moved(&mut configured, address) => {}
                 }
             }
@@ -61,6 +64,34 @@ pub(crate) async fn serve(mut configured: watch::Receiver<Configured>, engine: E
                 }
             }
         }
+    }
+}
+
+/// Answers whoever connects, for ever. Whoever dawdles is cut off, so that
+/// nobody else has to wait for long.
+async fn answer(listener: &TcpListener, router: Router) {
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a report did not get through");
+                tokio::time::sleep(TRY_AGAIN).await;
+                continue;
+            }
+        };
+        let service = TowerToHyperService::new(router.clone());
+        connections.spawn(async move {
+            let _place = place;
+            let connection = http1::Builder::new()
+                .keep_alive(false)
+                .serve_connection(TokioIo::new(stream), service);
+            // Nobody is told: the other end has gone, or is too slow.
+            let _ = tokio::time::timeout(PATIENCE, connection).await;
+        });
+        while connections.try_join_next().is_some() {}
     }
 }
 

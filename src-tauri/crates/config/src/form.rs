@@ -92,6 +92,9 @@ fn checked(
         (other.id.to_string(), other.members().iter().map(ToString::to_string).collect())
     });
     let groups = groups.collect();
+    let tokens = others()
+        .filter_map(|other| Some((other.probe().token()?.to_owned(), other.id.clone())))
+        .collect();
     let taken: BTreeMap<String, String> = others()
         .map(|service| (service.id.to_string(), format!("the service \"{}\"", service.name)))
         .collect();
@@ -103,6 +106,7 @@ fn checked(
             taken: &taken,
             environment,
             groups: &groups,
+            tokens: &tokens,
         },
     )
 }

@@ -181,18 +181,30 @@ impl Reading<'_> {
             |values: &Values| values.get("id").and_then(|id| id.as_str()).map(str::to_owned);
         let known: BTreeSet<String> = values.iter().filter_map(id_of).collect();
         let groups = values.iter().filter_map(validate::group).collect();
+        let mut tokens = BTreeMap::new();
         let mut taken = BTreeMap::new();
         let mut services = Vec::new();
         for (table, values) in tables.iter().zip(&values) {
             let place = Place::new(table, table.span().unwrap_or_default());
             let id = id_of(values);
-            let around =
-                Around { settings, known: &known, taken: &taken, environment, groups: &groups };
+            let around = Around {
+                settings,
+                known: &known,
+                taken: &taken,
+                environment,
+                groups: &groups,
+                tokens: &tokens,
+            };
             let checked = validate::service(values, &around);
             self.findings(place, id.as_deref(), checked.problems);
             for warning in checked.warnings {
                 let span = place.span_of(&warning);
                 self.warnings.push(self.source.problem(span, id.clone(), warning));
+            }
+            if let Some(service) = &checked.service
+                && let Some(token) = service.probe().token()
+            {
+                tokens.insert(token.to_owned(), service.id.clone());
             }
             services.extend(checked.service);
             if let Some(id) = id {

@@ -94,6 +94,20 @@ impl Secrets {
                 text = Cow::Owned(text.replace(form.as_str(), MASK));
             }
         }
+        self.redact_end(text)
+    }
+
+    /// The same where the text was cut within a secret.
+    fn redact_end<'a>(&self, text: Cow<'a, str>) -> Cow<'a, str> {
+        let Some(kept) = text.strip_suffix(CUT) else { return text };
+        for form in &self.forms {
+            let cuts = form.char_indices().map(|(at, _)| at).filter(|at| *at >= TELLING);
+            for at in cuts.rev() {
+                if let Some(before) = kept.strip_suffix(&form[..at]) {
+                    return Cow::Owned(format!("{before}{MASK}{CUT}"));
+                }
+            }
+        }
         text
     }
 
@@ -135,6 +149,11 @@ pub(crate) struct Resolved {
     /// Secrets that could not be had; their values are left as they were.
     pub(crate) findings: Vec<Finding>,
 }
+
+/// What texts end with that were too long.
+const CUT: char = '…';
+/// Bytes of a secret's beginning that tell something of it.
+const TELLING: usize = 4;
 
 /// Bytes of a secret in the file itself that is no common word.
 const LONG_ENOUGH: usize = 12;

@@ -35,6 +35,8 @@ pub(crate) struct Around<'a> {
     pub(crate) environment: &'a Environment,
     /// What each group is made of.
     pub(crate) groups: &'a Groups,
+    /// The tokens that services report under already, and whose they are.
+    pub(crate) tokens: &'a BTreeMap<String, ServiceId>,
 }
 
 /// The members of each group, by the groups' ids.
@@ -104,6 +106,14 @@ pub(crate) fn service(values: &Values, around: &Around<'_>) -> Checked {
     }
     let timing = timing(&mut table, kind, around.settings);
     let check = kind.and_then(|kind| check(&mut table, kind, around.environment));
+    let token = check.as_ref().and_then(|check| check.probe.token());
+    if let Some(other) = token.and_then(|token| around.tokens.get(token)) {
+        table.problems.push(Finding::value(
+            "token",
+            format!("`{other}` reports under this token"),
+            "give each service a token of its own",
+        ));
+    }
     let Table { problems, warnings, .. } = table;
     let service = match (id, kind, check) {
         (Some(id), Some(kind), Some(check)) if problems.is_empty() => Some(Service {

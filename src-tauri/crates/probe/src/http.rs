@@ -23,6 +23,7 @@ use std::time::Duration;
 use health::Thresholds;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, Response, StatusCode};
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use self::client::{Client, Options, Version};
@@ -37,7 +38,7 @@ use self::request::Request;
 use crate::failure::Failure;
 use crate::field::{FieldError, Form, Parsed, Step, Values, boolean, mistake, whole};
 use crate::net::Family;
-use crate::tls::Tls;
+use crate::tls::{Chain, Tls};
 use crate::trace::{Phase, Trace};
 use crate::{Checking, Context, Probe};
 
@@ -65,6 +66,8 @@ struct HttpProbe {
     expectations: Arc<Expectations>,
     max_redirects: u32,
     reads_body: bool,
+    /// What a connection that is used again showed when it was new.
+    chain: watch::Sender<Option<Arc<Chain>>>,
 }
 
 /// What is added to the request to say who asks.
@@ -101,6 +104,7 @@ impl HttpProbe {
             login: Login::read(&form, &request, &options)?,
             host,
             reads_body: options.reuse_connection || expectations.without_body().is_err(),
+            chain: watch::Sender::new(None),
             max_redirects: form.or("max_redirects", MAX_REDIRECTS, whole)?,
             expectations: Arc::new(expectations),
             request,
@@ -117,6 +121,7 @@ impl HttpProbe {
             trace.note("content_type", String::from_utf8_lossy(content_type.as_bytes()));
         }
         trace.saw_headers(evidence::headers(response.headers()));
+        self.remember_certificates(trace);
         self.tls.look_at_expiry(trace);
         let head = self.expectations.judge_status(status);
         let head = head.map_err(|unexpected| expect::through_proxy(unexpected, &response, trace));
@@ -205,6 +210,18 @@ impl HttpProbe {
             }
         }
         Ok(body)
+    }
+
+    /// A connection that is used again shows its certificates no second time.
+    fn remember_certificates(&self, trace: &Trace) {
+        if let Some(chain) = trace.certificates() {
+            self.chain.send_replace(Some(chain));
+        } else if let Some(chain) = &*self.chain.borrow()
+            && trace.host() == self.host
+            && self.request.url.scheme() == "https"
+        {
+            trace.saw_certificates(chain.by_now());
+        }
     }
 
     /// Off the asynchronous threads: an unlucky expression over 1 MiB takes

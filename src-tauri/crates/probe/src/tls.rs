@@ -279,15 +279,18 @@ impl Chain {
             names: names(&own),
             certificates: std::iter::once(describe(&own)).chain(others).collect(),
             self_signed: own.subject().as_raw() == own.issuer().as_raw(),
-            seen_at: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+            seen_at: seconds(now),
         })
     }
 
-    /// Which of them expires first, and its place in the chain.
+    /// Which of them expires first, and its place in the chain. One that was
+    /// sent along though it has expired already is not needed: the chain would
+    /// not have been accepted.
     pub(crate) fn first_to_expire(&self) -> (usize, &Certificate) {
         let mut first = (0, &self.certificates[0]);
-        for (place, certificate) in self.certificates.iter().enumerate() {
-            if certificate.not_after < first.1.not_after {
+        for (place, certificate) in self.certificates.iter().enumerate().skip(1) {
+            let in_use = certificate.not_after > self.seen_at;
+            if in_use && certificate.not_after < first.1.not_after {
                 first = (place, certificate);
             }
         }
@@ -304,10 +307,19 @@ impl Chain {
         self.certificates.iter().map(|certificate| certificate.not_before).max().unwrap_or(0)
     }
 
+    /// The same, as it is now.
+    pub(crate) fn by_now(&self) -> Self {
+        Self { seen_at: seconds(UnixTime::now()), ..self.clone() }
+    }
+
     /// Whole days until the first of them expires; negative when it has.
     pub(crate) fn days_left(&self) -> i64 {
         self.expires_at().saturating_sub(self.seen_at).div_euclid(DAY)
     }
+}
+
+fn seconds(time: UnixTime) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn describe(certificate: &X509Certificate<'_>) -> Certificate {

@@ -375,6 +375,33 @@ async fn silence_of_a_service_that_reports_in_is_an_outage_once_it_could_have_re
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_is_late_who_was_new_paused_or_heard_before_a_restart() {
+    let world = World::new();
+    let keys = |token: &str| json!({"token": token, "late_after": "10m"});
+    let old = World::derived("old", "push", &keys("0123456789abcdef"));
+    let new = World::derived("new", "push", &keys("fedcba9876543210"));
+    let plan = |targets| Plan { targets, ..world.plan([]) };
+    let mut run = Run::start(&world, plan(vec![old.clone()]), Past::default());
+    run.engine.listen(Ok(()));
+    run.engine.report(id("old"), report(Status::Healthy)).await;
+    run.pass(seconds(300)).await;
+    run.engine.pause(None, None);
+    run.pass(seconds(7200)).await;
+    run.engine.resume(None);
+    run.engine.replan(plan(vec![old.clone(), new]));
+    run.pass(seconds(580)).await;
+    assert_eq!(run.announcements(), [] as [&str; 0], "neither was late");
+    assert_eq!(run.status("old"), ServiceStatus::Unknown, "nobody heard it in the pause");
+    run.engine.report(id("old"), report(Status::Healthy)).await;
+    run.pass(seconds(1)).await;
+    let past = run.stop().await;
+    let mut run = Run::start(&world, plan(vec![old]), past);
+    run.engine.listen(Ok(()));
+    run.pass(seconds(60)).await;
+    assert_eq!(run.status("old"), ServiceStatus::Healthy, "its report is not forgotten");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_report_that_cannot_come_in_is_nobodys_fault() {
     let world = World::new();
     let keys = json!({"token": "0123456789abcdef", "late_after": "10m"});

@@ -346,8 +346,13 @@ impl Run {
             let value = reader.state(&format!("service/{}", service.id)).expect("readable")?;
             Some((service.id.clone(), serde_json::from_value(value).expect("well-formed")))
         });
+        let reports = services.iter().filter_map(|service| {
+            let value = reader.state(&format!("report/{}", service.id)).expect("readable")?;
+            Some((service.id.clone(), serde_json::from_value(value).expect("well-formed")))
+        });
         let past = Past {
             saved: saved.collect(),
+            reports: reports.collect(),
             next_incident: reader.next_incident_id().expect("readable"),
             ..Past::default()
         };

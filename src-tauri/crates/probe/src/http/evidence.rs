@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const SECRET_NAMES: [&str; 8] =
     ["cookie", "auth", "token", "secret", "key", "session", "csrf", "password"];
 
+/// Headers with URLs, whose queries may be secrets too.
+const LEADING_ON: [&str; 4] = ["location", "content-location", "link", "refresh"];
+
 /// The headers as text; the values of those that may be secret are left out.
 pub(crate) fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let shown = headers.iter().take(MOST_HEADERS);
@@ -26,9 +29,12 @@ pub(crate) fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
 /// The value of one header as text, unless it may be secret.
 pub(super) fn shown_value(name: &HeaderName, value: &HeaderValue) -> String {
     if SECRET_NAMES.iter().any(|secret| name.as_str().contains(secret)) {
-        "…".to_owned()
-    } else {
-        clean(&String::from_utf8_lossy(value.as_bytes()))
+        return "…".to_owned();
+    }
+    let value = String::from_utf8_lossy(value.as_bytes());
+    match value.split_once('?') {
+        Some((url, _)) if LEADING_ON.contains(&name.as_str()) => clean(&format!("{url}?…")),
+        _ => clean(&value),
     }
 }
 

@@ -91,8 +91,8 @@ impl Request {
     ///
     /// 1. 301, 302 and 303 turn anything but HEAD into a GET without a body;
     ///    307 and 308 keep both.
-    /// 2. The configured headers and credentials go to their own origin only:
-    ///    any of them may be a secret.
+    /// 2. The configured headers, credentials and body go to their own origin
+    ///    only: any of them may be a secret.
     pub(super) fn redirected(
         self,
         status: StatusCode,
@@ -107,6 +107,12 @@ impl Request {
         let mut headers = self.headers;
         if url.origin() != self.url.origin() {
             headers.clear();
+            if body.is_some() {
+                return Err(format!(
+                    "redirected to {}, which the request's body is not for: check `url`",
+                    redirect::without_secrets(&url)
+                ));
+            }
         }
         if body.is_none() {
             headers.remove(CONTENT_TYPE);

@@ -17,6 +17,7 @@ use postgres_protocol::message::frontend;
 use super::{Login, refusal};
 use crate::database::dialogue::{Dialogue, LONGEST_MESSAGE};
 use crate::failure::Failure;
+use crate::net;
 use crate::server::Server;
 use crate::stream::{Stream, Traced};
 use crate::text::clean;
@@ -48,6 +49,8 @@ pub(super) struct ServerError {
 pub(super) struct Session {
     dialogue: Dialogue<Box<dyn Stream>>,
     trace: Arc<Trace>,
+    /// Nobody on the way can listen.
+    confidential: bool,
 }
 
 impl Session {
@@ -72,7 +75,8 @@ impl Session {
             }
         };
         let dialogue = Dialogue::new(Traced::new(stream, trace), trace, PROTOCOL);
-        Ok(Self { dialogue, trace: trace.clone() })
+        let confidential = server.tls.is_some() || net::is_loopback(&server.host);
+        Ok(Self { dialogue, trace: trace.clone(), confidential })
     }
 
     /// Logs in; the server's version, if it tells.
@@ -87,6 +91,12 @@ impl Session {
         self.send(|buffer| frontend::startup_message(parameters, buffer)).await?;
         match self.message(login).await? {
             Message::AuthenticationOk => {}
+            Message::AuthenticationCleartextPassword if !self.confidential => {
+                return Err(Failure::Unexpected(format!(
+                    "the server wants the password in the clear ({}): set `tls = true`",
+                    self.trace.endpoint()
+                )));
+            }
             Message::AuthenticationCleartextPassword => {
                 let password = self.password(login)?;
                 self.send(|buffer| frontend::password_message(password.as_bytes(), buffer)).await?;
