@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use health::{Evidence, Measurement, Metadata, Observation, Outcome, Phases, Thresholds};
+use health::{Evidence, Measurement, Metadata, Observation, Outcome, Thresholds};
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::Instant;
@@ -269,8 +269,8 @@ fn metadata(figures: &[Measurement]) -> Metadata {
     figures.iter().map(|figure| (format!("perf_{}", figure.name), text(figure))).collect()
 }
 
-/// What came of a run that took `spent` in all.
-fn observed(ran: Result<Ended, String>, spent: Duration, output: &Output) -> Observation {
+/// What came of a run.
+fn observed(ran: Result<Ended, String>, output: &Output) -> Observation {
     let (text, errors) = (output.text(), output.errors());
     let (text, data) = perfdata::split(&text);
     let said = said(&text, &errors);
@@ -279,11 +279,9 @@ fn observed(ran: Result<Ended, String>, spent: Duration, output: &Output) -> Obs
         Ok(ended) => (judge(ended, &said), ended.status.code().map(|_| ended.took)),
         Err(reason) => (Outcome::Unhealthy(reason.clone()), None),
     };
-    let spent = ran.map_or(spent, |ended| ended.took);
     let body = matches!(outcome, Outcome::Unhealthy(_)).then(|| excerpt(&output.all()));
     Observation {
         response_time,
-        phases: Phases { wait: Some(spent.as_micros() as f64 / 1000.0), ..Phases::default() },
         metadata: metadata(&measurements),
         measurements,
         evidence: Evidence { body: body.filter(|body| !body.is_empty()), ..Evidence::default() },
@@ -294,13 +292,12 @@ fn observed(ran: Result<Ended, String>, spent: Duration, output: &Output) -> Obs
 impl Probe for Exec {
     fn check<'a>(&'a self, timeout: Duration, _: &'a Context) -> Checking<'a> {
         Box::pin(async move {
-            let begun = Instant::now();
             let mut output = Output::default();
             let ran = tokio::time::timeout(timeout, self.run(&mut output)).await;
             let ran = ran.unwrap_or_else(|_elapsed| {
                 Err(format!("timed out after {}, running {}", Seconds(timeout), self.name()))
             });
-            observed(ran, begun.elapsed(), &output)
+            observed(ran, &output)
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use health::{Observation, Outcome, Phases, Status, Thresholds};
+use health::{Observation, Outcome, Status, Thresholds};
 
 use crate::field::{Field, FieldError, FieldType, Form, Values, duration, token};
 use crate::text::clean;
@@ -116,8 +116,6 @@ impl Probe for Push {
         // A report is looked at again and again; its time counts once.
         if let Some(received) = context.report.as_ref().filter(|received| received.is_new) {
             seen.response_time = received.report.latency;
-            let wait = received.report.latency.map(|took| took.as_secs_f64() * 1000.0);
-            seen.phases = Phases { wait, ..Phases::default() };
             seen.measurements.extend(received.report.measurements.iter().cloned());
         }
         if let Some(received) = &context.report {

@@ -69,7 +69,7 @@ mod unix {
     fn ended(code: i32, stdout: &[u8], stderr: &str) -> Observation {
         let ended = Ended { status: ExitStatus::from_raw(code << 8), took: Duration::ZERO };
         let output = Output { stdout: stdout.to_vec(), stderr: stderr.into() };
-        observed(Ok(ended), Duration::ZERO, &output)
+        observed(Ok(ended), &output)
     }
 
     #[test]
@@ -106,7 +106,7 @@ mod unix {
         let status = ExitStatus::from_raw(11);
         let ended = Ended { status, took: Duration::ZERO };
         let output = Output { stdout: b"about to".to_vec(), stderr: Vec::new() };
-        let seen = observed(Ok(ended), Duration::ZERO, &output);
+        let seen = observed(Ok(ended), &output);
         let message = "ended by signal 11 (SIGSEGV): about to".to_owned();
         assert_eq!(seen.outcome, Outcome::Unhealthy(message));
         assert_eq!(seen.response_time, None);
