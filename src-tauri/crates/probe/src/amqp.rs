@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use health::Thresholds;
 
-use crate::broker::{self, RoundTrip, unique, wrong};
+use crate::broker::{self, RoundTrip, unique};
 use crate::failure::Failure;
 use crate::field::{
-    Field, FieldError, FieldType, Form, Section, Values, boolean, line, text, whole,
+    Field, FieldError, FieldType, Form, Section, Values, boolean, line, mistake_at, text, whole,
 };
 use crate::server::Server;
 use crate::text::clean;
@@ -136,7 +136,11 @@ pub(crate) fn probe(values: &Values) -> Result<Box<dyn Probe>, Vec<FieldError>> 
     let queue = match name("queue")? {
         Some(name) => Some(Queue { name, max_messages, min_consumers }),
         None if max_messages.or(min_consumers).is_some() => {
-            return wrong("queue", "`queue` is missing", "name the queue that has the limit");
+            return Err(mistake_at(
+                "queue",
+                "`queue` is missing",
+                "name the queue that has the limit",
+            ));
         }
         None => None,
     };
@@ -152,7 +156,7 @@ pub(crate) fn probe(values: &Values) -> Result<Box<dyn Probe>, Vec<FieldError>> 
 
 impl AmqpProbe {
     async fn run(&self, trace: &Arc<Trace>) -> Result<String, Failure> {
-        let mut session = Session::new(self.server.open(trace).await?, trace);
+        let mut session = Session::open(&self.server, trace).await?;
         trace.step("waiting for its greeting");
         let product = self.greet(&mut session, trace).await?;
         trace.step("logging in");

@@ -1,17 +1,28 @@
 //! What the kinds that check a message broker have in common.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::Arc;
 
 use health::Measurement;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
-use crate::FieldError;
+use crate::dialogue::messages::is_tls_alert;
+use crate::dialogue::{Dialogue, Found};
 use crate::failure::Failure;
-use crate::field::{Field, FieldType, Parsed, Section, Step, mistake};
-use crate::stream::Stream;
+use crate::field::{Field, FieldType, Section};
+#[cfg(any(feature = "amqp", feature = "mqtt"))]
+use crate::field::{Parsed, mistake_at};
 use crate::trace::Trace;
+
+/// Who logs in, where nobody has to.
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+pub(crate) const USER: Field =
+    Field::optional("user", "User", "The name to log in with.", FieldType::Text)
+        .within(Section::Login);
+
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+pub(crate) const PASSWORD: Field =
+    Field::optional("password", "Password", "The user's password.", FieldType::Secret)
+        .within(Section::Login);
 
 /// Whether a message goes there and back.
 pub(crate) const ROUNDTRIP: Field = Field::optional(
@@ -26,31 +37,21 @@ pub(crate) const ROUNDTRIP: Field = Field::optional(
 /// How much of what was not asked for is let pass: a thousand messages.
 pub(crate) const MOST_OTHERS: usize = 1000;
 
-/// How much is read at once.
-const CHUNK: usize = 8 * 1024;
-
 /// Twelve hexadecimal digits that no other check has.
 pub(crate) fn unique() -> String {
     // Its keys are random, and other ones each time.
     format!("{:012x}", RandomState::new().build_hasher().finish() >> 16)
 }
 
-/// A mistake in the value of `key` that its type alone does not tell.
-pub(crate) fn wrong<T>(key: &str, message: impl Into<String>, help: &str) -> Parsed<T> {
-    Err(vec![within(key, message, help)])
-}
-
-fn within(key: &str, message: impl Into<String>, help: &str) -> FieldError {
-    mistake(message, help).within(Step::Key(key.to_owned()))
-}
-
 /// The text of `key`, where the protocol can say it in `most` bytes.
 #[cfg(any(feature = "amqp", feature = "mqtt"))]
 pub(crate) fn no_longer_than(most: usize, key: &str, text: Option<&str>) -> Parsed<Option<String>> {
     match text {
-        Some(text) if text.len() > most => {
-            wrong(key, "the text is too long", &format!("the protocol has room for {most} bytes"))
-        }
+        Some(text) if text.len() > most => Err(mistake_at(
+            key,
+            "the text is too long",
+            format!("the protocol has room for {most} bytes"),
+        )),
         text => Ok(text.map(str::to_owned)),
     }
 }
@@ -79,81 +80,25 @@ pub(crate) enum Nonsense {
     Refused(String),
 }
 
-/// A message and how many bytes it takes, or nothing if there is more of it
-/// to come.
-pub(crate) type Taken<T> = Result<Option<(T, usize)>, Nonsense>;
+/// A message, as it is found at the beginning of what came.
+pub(crate) type Taken<T> = Found<T, Nonsense>;
 
-/// A conversation in messages.
-pub(crate) struct Dialogue<S> {
-    protocol: &'static str,
-    stream: S,
-    /// What came and nobody has looked at yet.
-    unread: Vec<u8>,
-    trace: Arc<Trace>,
-}
-
-impl<S: Stream> Dialogue<S> {
-    pub(crate) fn new(protocol: &'static str, stream: S, trace: &Arc<Trace>) -> Self {
-        Self { protocol, stream, unread: Vec::new(), trace: trace.clone() }
-    }
-
-    /// One that goes on in another way, after what came already.
-    #[cfg(feature = "nats")]
-    pub(crate) fn resumed(
-        protocol: &'static str,
-        stream: S,
-        trace: &Arc<Trace>,
-        unread: Vec<u8>,
-    ) -> Self {
-        Self { unread, ..Self::new(protocol, stream, trace) }
-    }
-
-    /// What came and nobody has looked at yet.
-    #[cfg(feature = "nats")]
-    pub(crate) fn into_unread(self) -> Vec<u8> {
-        self.unread
-    }
-
-    pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let sent = async {
-            self.stream.write_all(bytes).await?;
-            self.stream.flush().await
-        };
-        sent.await.map_err(|error| Failure::io(&error, &self.trace))
-    }
-
-    /// The next message, as `take` finds it at the beginning of what came.
-    /// It must refuse what grows too large.
+impl Dialogue {
+    /// The next message, as `take` finds it. It must refuse what grows too
+    /// large.
     pub(crate) async fn receive<T>(&mut self, take: fn(&[u8]) -> Taken<T>) -> Result<T, Failure> {
-        loop {
-            if let Some((message, length)) = take(&self.unread).map_err(|n| self.failure(n))? {
-                self.unread.drain(..length);
-                return Ok(message);
-            }
-            self.unread.reserve(CHUNK);
-            let read = self.stream.read_buf(&mut self.unread).await;
-            if read.map_err(|error| Failure::io(&error, &self.trace))? == 0 {
-                let end = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
-                return Err(Failure::io(&end, &self.trace));
-            }
-        }
-    }
-
-    /// Says goodbye; what is still said then is of no interest.
-    pub(crate) async fn hang_up(mut self, goodbye: &[u8]) {
-        let _ = self.stream.write_all(goodbye).await;
-        let _ = self.stream.shutdown().await;
+        self.find(take).await?.map_err(|nonsense| self.failure(nonsense))
     }
 
     /// The server did answer, but so that there is no going on.
     pub(crate) fn failure(&self, nonsense: Nonsense) -> Failure {
-        let (protocol, endpoint) = (self.protocol, self.trace.endpoint());
-        if !self.unread.is_empty() {
-            self.trace.saw_body(&self.unread);
+        let (protocol, endpoint) = (self.protocol(), self.trace().endpoint());
+        if !self.is_quiet() {
+            self.trace().saw_body(self.ahead());
         }
         Failure::Unexpected(match nonsense {
             Nonsense::Refused(reason) => format!("{reason} ({endpoint})"),
-            Nonsense::Foreign if is_tls_alert(&self.unread) => {
+            Nonsense::Foreign if is_tls_alert(self.ahead()) => {
                 format!("{endpoint} answered in TLS: set `tls = true`")
             }
             Nonsense::Foreign => format!(
@@ -163,12 +108,6 @@ impl<S: Stream> Dialogue<S> {
     }
 }
 
-/// What a server that expects TLS says to anything else (RFC 8446, section
-/// 5.1): record type 21, version 3.
-fn is_tls_alert(bytes: &[u8]) -> bool {
-    bytes.starts_with(&[21, 3])
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use std::net::Ipv4Addr;
@@ -176,6 +115,7 @@ pub(crate) mod tests {
 
     use health::Observation;
     use serde_json::Value;
+    use tokio::io::AsyncWriteExt;
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;

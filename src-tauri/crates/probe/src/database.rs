@@ -1,16 +1,24 @@
 //! What the kinds that ask a database for a value have in common.
 
-pub(crate) mod dialogue;
+#[cfg(test)]
+pub(crate) mod fake;
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
-use self::dialogue::LONGEST_MESSAGE;
+use crate::dialogue::Dialogue;
+use crate::dialogue::messages::is_tls_alert;
 use crate::failure::Failure;
 use crate::field::{Field, FieldType, Parsed, Section, line, mistake};
 use crate::text::clean;
 use crate::trace::Trace;
+
+/// What one message may take.
+pub(crate) const LONGEST_MESSAGE: usize = 64 * 1024;
+
+/// What a server may send in one check.
+const LONGEST_DIALOGUE: usize = 1024 * 1024;
 
 /// Who asks, where the protocol wants a name.
 pub(crate) const USER: Field =
@@ -60,6 +68,42 @@ fn sendable(text: &str) -> Parsed<&str> {
         return Err(vec![mistake("the text is too long", "use at most 64 KiB")]);
     }
     Ok(text)
+}
+
+impl Dialogue {
+    /// Exactly that many bytes, of which there may be 64 KiB.
+    pub(crate) async fn read(&mut self, length: usize) -> Result<Vec<u8>, Failure> {
+        if length > LONGEST_MESSAGE || self.heard() > LONGEST_DIALOGUE {
+            return Err(self.too_long());
+        }
+        self.exactly(length).await
+    }
+
+    /// The same, in an array.
+    pub(crate) async fn read_array<const N: usize>(&mut self) -> Result<[u8; N], Failure> {
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(&self.read(N).await?);
+        Ok(bytes)
+    }
+
+    /// The server says more than is listened to.
+    pub(crate) fn too_long(&self) -> Failure {
+        Failure::Unexpected(format!(
+            "the answer is too long ({}): ask for one value",
+            self.trace().endpoint()
+        ))
+    }
+
+    /// The server does not keep to the protocol.
+    pub(crate) fn not_understood(&self, answer: &[u8]) -> Failure {
+        self.trace().saw_body(answer);
+        let (endpoint, protocol) = (self.trace().endpoint(), self.protocol());
+        Failure::Unexpected(if is_tls_alert(answer) {
+            format!("{endpoint} speaks TLS only: set `tls = true`")
+        } else {
+            format!("{endpoint} does not speak {protocol}: check `port` and `tls`")
+        })
+    }
 }
 
 /// The value that was asked for, for people, if it is as expected.

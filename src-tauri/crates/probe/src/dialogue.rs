@@ -1,9 +1,22 @@
-//! A talk in lines with a server that nobody has to trust: SMTP, IMAP, POP3.
+//! A talk with a server that nobody has to trust, in lines or in messages.
+
+#[cfg(any(
+    feature = "amqp",
+    feature = "mqtt",
+    feature = "mysql",
+    feature = "nats",
+    feature = "postgres",
+    feature = "redis"
+))]
+pub(crate) mod messages;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::failure::Failure;
@@ -18,7 +31,12 @@ use crate::trace::Trace;
 const MAX_LINE: usize = 8 * 1024;
 /// What is kept of all that the server says, should the check fail.
 const MAX_KEPT: usize = 4 * 1024;
-const CHUNK: usize = 4 * 1024;
+/// How much is read at once.
+const CHUNK: usize = 8 * 1024;
+
+/// What was found at the beginning of what came and how many bytes it takes,
+/// or nothing if there is more of it to come.
+pub(crate) type Found<T, E> = Result<Option<(T, usize)>, E>;
 
 /// A connection on which both sides take turns.
 pub(crate) struct Dialogue {
@@ -27,44 +45,75 @@ pub(crate) struct Dialogue {
     /// This end of the connection.
     local: Option<IpAddr>,
     /// What has come and was not read yet.
-    ahead: Vec<u8>,
+    ahead: BytesMut,
+    /// How much has come.
+    heard: usize,
     kept: Vec<u8>,
     /// What is not to be repeated.
     secrets: Vec<String>,
+    /// The protocol that is spoken in messages.
+    protocol: Option<&'static str>,
 }
 
 impl Dialogue {
     /// Connects, in TLS where the server speaks it from the start.
     pub(crate) async fn open(server: &Server, trace: &Arc<Trace>) -> Result<Self, Failure> {
+        let dialogue = Self::plain(server, trace).await?;
+        match &server.tls {
+            None => Ok(dialogue),
+            Some(tls) => dialogue.encrypt(tls, &server.host).await,
+        }
+    }
+
+    /// Connects, in the clear for now.
+    pub(crate) async fn plain(server: &Server, trace: &Arc<Trace>) -> Result<Self, Failure> {
         let stream = server.connect(trace).await?;
         let local = stream.local_addr().ok().map(|address| address.ip());
-        let stream = server.secure(trace, stream).await?;
-        Ok(Self::over(stream, local, trace))
+        Ok(Self::over(Traced::new(Box::new(stream), trace), local, trace))
     }
 
     fn over(stream: Traced<Box<dyn Stream>>, local: Option<IpAddr>, trace: &Arc<Trace>) -> Self {
-        let (trace, secrets) = (trace.clone(), Vec::new());
-        Self { stream, trace, local, ahead: Vec::new(), kept: Vec::new(), secrets }
+        Self {
+            stream,
+            trace: trace.clone(),
+            local,
+            ahead: BytesMut::new(),
+            heard: 0,
+            kept: Vec::new(),
+            secrets: Vec::new(),
+            protocol: None,
+        }
     }
 
     /// Encrypts the rest, with `host`.
     pub(crate) async fn encrypt(self, tls: &Tls, host: &str) -> Result<Self, Failure> {
-        let (trace, local) = (self.trace.clone(), self.local);
+        let (trace, local, protocol) = (self.trace.clone(), self.local, self.protocol);
         let stream = tls.handshake(&trace, host, self.end()?).await?;
-        Ok(Self::over(Traced::new(Box::new(stream), &trace), local, &trace))
+        Ok(Self { protocol, ..Self::over(Traced::new(Box::new(stream), &trace), local, &trace) })
     }
 
     /// The connection, once all that was said on it has been heard: what comes
     /// unasked before encryption would else count as said under it, whoever
     /// said it (CVE-2011-0411).
     pub(crate) fn end(self) -> Result<Box<dyn Stream>, Failure> {
-        if self.ahead.is_empty() {
+        if self.is_quiet() {
             return Ok(self.stream.into_inner());
         }
         Err(Failure::Unexpected(format!(
             "data came unasked before encryption ({}): somebody on the way may have added it",
             self.trace.endpoint()
         )))
+    }
+
+    /// How many bytes have come.
+    #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
+    pub(crate) fn heard(&self) -> usize {
+        self.heard
+    }
+
+    /// Whether all that has come was read.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.ahead.is_empty()
     }
 
     pub(crate) fn trace(&self) -> &Trace {
@@ -91,31 +140,14 @@ impl Dialogue {
 
     /// A line without its end. Bytes that are no UTF-8 are replaced.
     pub(crate) async fn line(&mut self) -> Result<String, Failure> {
-        let mut looked_at = 0;
-        loop {
-            let new = &self.ahead[looked_at..];
-            if let Some(place) = new.iter().position(|byte| *byte == b'\n') {
-                let mut line: Vec<u8> = self.ahead.drain(..=looked_at + place).collect();
-                line.pop();
-                if line.last() == Some(&b'\r') {
-                    line.pop();
-                }
-                let line = String::from_utf8_lossy(&line).into_owned();
-                return Ok(self
-                    .secrets
-                    .iter()
-                    .fold(line, |line, secret| line.replace(secret, "…")));
-            }
-            looked_at = self.ahead.len();
-            if looked_at > MAX_LINE {
-                return Err(Failure::Unexpected(format!(
-                    "the server sends a line of more than {} KiB ({})",
-                    MAX_LINE / 1024,
-                    self.trace.endpoint()
-                )));
-            }
-            self.read_on().await?;
-        }
+        let Ok(line) = self.find(line).await? else {
+            return Err(Failure::Unexpected(format!(
+                "the server sends a line of more than {} KiB ({})",
+                MAX_LINE / 1024,
+                self.trace.endpoint()
+            )));
+        };
+        Ok(self.secrets.iter().fold(line, |line, secret| line.replace(secret, "…")))
     }
 
     /// The next `count` bytes. The caller bounds them.
@@ -123,19 +155,40 @@ impl Dialogue {
         while self.ahead.len() < count {
             self.read_on().await?;
         }
-        Ok(self.ahead.drain(..count).collect())
+        Ok(self.ahead.split_to(count).to_vec())
+    }
+
+    /// What `look` finds at the beginning of what comes. It must refuse what
+    /// grows too large.
+    pub(crate) async fn find<T, E>(
+        &mut self,
+        look: fn(&[u8]) -> Found<T, E>,
+    ) -> Result<Result<T, E>, Failure> {
+        loop {
+            match look(&self.ahead) {
+                Ok(Some((found, length))) => {
+                    self.ahead.advance(length);
+                    return Ok(Ok(found));
+                }
+                Ok(None) => {}
+                Err(refused) => return Ok(Err(refused)),
+            }
+            self.read_on().await?;
+        }
     }
 
     async fn read_on(&mut self) -> Result<(), Failure> {
-        let mut chunk = [0; CHUNK];
-        let read = self.stream.read(&mut chunk).await.and_then(|count| match count {
+        self.ahead.reserve(CHUNK);
+        let read = self.stream.read_buf(&mut self.ahead).await.and_then(|count| match count {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            count => Ok(&chunk[..count]),
+            count => Ok(count),
         });
-        let bytes = read.map_err(|error| Failure::io(&error, &self.trace))?;
-        self.ahead.extend_from_slice(bytes);
-        if self.secrets.is_empty() {
-            self.kept.extend_from_slice(&bytes[..bytes.len().min(MAX_KEPT - self.kept.len())]);
+        let count = read.map_err(|error| Failure::io(&error, &self.trace))?;
+        self.heard += count;
+        // Messages are evidence only where they are not understood.
+        if self.protocol.is_none() && self.secrets.is_empty() {
+            let new = &self.ahead[self.ahead.len() - count..];
+            self.kept.extend_from_slice(&new[..count.min(MAX_KEPT - self.kept.len())]);
             self.trace.saw_body(&self.kept);
         }
         Ok(())
@@ -172,5 +225,14 @@ impl Dialogue {
     }
 }
 
-#[cfg(test)]
-pub(crate) mod tests;
+/// The first line, or that it is too long.
+fn line(bytes: &[u8]) -> Found<String, ()> {
+    match bytes.iter().position(|byte| *byte == b'\n') {
+        Some(end) => {
+            let line = bytes[..end].strip_suffix(b"\r").unwrap_or(&bytes[..end]);
+            Ok(Some((String::from_utf8_lossy(line).into_owned(), end + 1)))
+        }
+        None if bytes.len() > MAX_LINE => Err(()),
+        None => Ok(None),
+    }
+}

@@ -8,7 +8,7 @@ use crate::json;
 pub(crate) use escape::escaped;
 pub(crate) use parse::{
     Parsed, StatusRange, boolean, duration, each, file, header_map, host_name, line, list, mistake,
-    number, regex, services, size, status_ranges, text, token, url, variables, whole,
+    mistake_at, number, regex, services, size, status_ranges, text, token, url, variables, whole,
 };
 
 type Parse<'v, T> = fn(&'v Value) -> Parsed<T>;

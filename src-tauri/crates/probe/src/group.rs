@@ -5,7 +5,7 @@ use std::time::Duration;
 use health::{Measurement, Observation, Outcome, ServiceId, ServiceStatus, Thresholds};
 
 use crate::field::{
-    Field, FieldError, FieldType, Form, Section, Step, Values, mistake, services, text, whole,
+    Field, FieldError, FieldType, Form, Section, Values, mistake_at, services, text, whole,
 };
 use crate::{Checking, Context, Probe};
 
@@ -65,30 +65,30 @@ pub(crate) fn probe(values: &Values) -> Result<Box<dyn Probe>, Vec<FieldError>> 
     members.sort();
     members.dedup();
     if members.is_empty() {
-        return Err(at("members", "the group has no members", "name the services it is made of"));
+        return Err(mistake_at(
+            "members",
+            "the group has no members",
+            "name the services it is made of",
+        ));
     }
     let at_least = form.optional("at_least", whole::<usize>)?;
     let rule = match (form.or("rule", RULES[0], text)?, at_least) {
         ("at_least", Some(needed)) if needed > members.len() => {
             let message = format!("{needed} of {} members are never up", members.len());
-            return Err(at("at_least", message, format!("use at most {}", members.len())));
+            return Err(mistake_at("at_least", message, format!("use at most {}", members.len())));
         }
         ("at_least", Some(needed)) => Rule::AtLeast(needed),
         ("at_least", None) => {
-            return Err(at("at_least", "`at_least` is missing", "say how many must be up"));
+            return Err(mistake_at("at_least", "`at_least` is missing", "say how many must be up"));
         }
         (_, Some(_)) => {
             let help = "add `rule = \"at_least\"`, or leave it out";
-            return Err(at("at_least", "the rule does not count members", help));
+            return Err(mistake_at("at_least", "the rule does not count members", help));
         }
         ("all", None) => Rule::All,
         (_, None) => Rule::Worst,
     };
     Ok(Box::new(Group { members, rule }))
-}
-
-fn at(key: &str, message: impl Into<String>, help: impl Into<String>) -> Vec<FieldError> {
-    vec![mistake(message, help).within(Step::Key(key.to_owned()))]
 }
 
 /// How the members are, by name.

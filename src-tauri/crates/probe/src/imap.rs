@@ -12,9 +12,7 @@ use health::{Measurement, Thresholds};
 use self::response::{Response, Talk, modified_utf7};
 use crate::dialogue::Dialogue;
 use crate::failure::Failure;
-use crate::field::{
-    Field, FieldError, FieldType, Form, Parsed, Section, Step, Values, line, mistake,
-};
+use crate::field::{Field, FieldError, FieldType, Form, Parsed, Section, Values, line, mistake_at};
 use crate::security::{Login, Ports, SECURITY, Secured};
 use crate::text::clean;
 use crate::trace::Trace;
@@ -76,8 +74,7 @@ pub(crate) fn probe(values: &Values) -> Result<Box<dyn Probe>, Vec<FieldError>> 
 fn mailbox(form: &Form<'_>, logs_in: bool) -> Parsed<Option<String>> {
     let mailbox = form.optional("mailbox", line)?;
     if mailbox.is_some() && !logs_in {
-        let mistake = mistake("a mailbox needs a login", "add `user` and `password`");
-        return Err(vec![mistake.within(Step::Key("mailbox".to_owned()))]);
+        return Err(mistake_at("mailbox", "a mailbox needs a login", "add `user` and `password`"));
     }
     Ok(mailbox.map(str::to_owned))
 }

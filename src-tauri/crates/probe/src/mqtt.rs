@@ -12,11 +12,13 @@ use mqttbytes::v4::{
 };
 use mqttbytes::{Error, QoS};
 
-use crate::broker::{self, Dialogue, MOST_OTHERS, Nonsense, RoundTrip, Taken, unique, wrong};
+use crate::broker::{self, MOST_OTHERS, Nonsense, RoundTrip, Taken, unique};
+use crate::dialogue::Dialogue;
 use crate::failure::Failure;
-use crate::field::{Field, FieldError, FieldType, Form, Parsed, Section, Values, boolean, line};
+use crate::field::{
+    Field, FieldError, FieldType, Form, Parsed, Section, Values, boolean, line, mistake_at,
+};
 use crate::server::Server;
-use crate::stream::{Stream, Traced};
 use crate::text::clean;
 use crate::trace::Trace;
 use crate::{Checking, Context, Probe, net, tls};
@@ -34,10 +36,8 @@ pub(crate) const FIELDS: &[Field] = &[
     net::HOST,
     Field::optional("port", "Port", "The port it listens on; with TLS usually 8883.", net::PORT)
         .or("1883"),
-    Field::optional("user", "User", "The name to log in with.", FieldType::Text)
-        .within(Section::Login),
-    Field::optional("password", "Password", "The user's password.", FieldType::Secret)
-        .within(Section::Login),
+    broker::USER,
+    broker::PASSWORD,
     Field::optional(
         "client_id",
         "Client id",
@@ -87,7 +87,11 @@ pub(crate) fn probe(values: &Values) -> Result<Box<dyn Probe>, Vec<FieldError>> 
     let text = |key| broker::no_longer_than(LONGEST_TEXT, key, form.optional(key, line)?);
     let (user, password) = (text("user")?, text("password")?);
     if password.is_some() && user.is_none() {
-        return wrong("user", "`user` is missing", "MQTT knows no password without a user");
+        return Err(mistake_at(
+            "user",
+            "`user` is missing",
+            "MQTT knows no password without a user",
+        ));
     }
     Ok(Box::new(MqttProbe {
         server: Server::read(&form, USUAL_PORT)?,
@@ -103,16 +107,14 @@ pub(crate) fn probe(values: &Values) -> Result<Box<dyn Probe>, Vec<FieldError>> 
 fn one_topic(topic: String) -> Parsed<String> {
     if topic.contains(['#', '+', '\0']) {
         let message = format!("`{}` is not one topic", clean(&topic));
-        return wrong("topic", message, "write it without `#` and `+`: app/check");
+        return Err(mistake_at("topic", message, "write it without `#` and `+`: app/check"));
     }
     Ok(topic)
 }
 
-type Connection = Dialogue<Traced<Box<dyn Stream>>>;
-
 impl MqttProbe {
     async fn run(&self, trace: &Arc<Trace>) -> Result<String, Failure> {
-        let mut broker = Dialogue::new("MQTT", self.server.open(trace).await?, trace);
+        let mut broker = Dialogue::open(&self.server, trace).await?.speaking("MQTT");
         trace.step("logging in");
         self.log_in(&mut broker, trace).await?;
         let seen = if self.roundtrip {
@@ -122,11 +124,11 @@ impl MqttProbe {
             "logged in"
         };
         let goodbye = encoded(|packet| Disconnect.write(packet))?;
-        broker.hang_up(&goodbye).await;
+        broker.leave(&goodbye).await;
         Ok(seen.to_owned())
     }
 
-    async fn log_in(&self, broker: &mut Connection, trace: &Trace) -> Result<(), Failure> {
+    async fn log_in(&self, broker: &mut Dialogue, trace: &Trace) -> Result<(), Failure> {
         // More than 23 letters and digits need not be taken (section 3.1.3.1).
         let id = self.client_id.clone().unwrap_or_else(|| format!("pilotlight{}", unique()));
         let mut connect = Connect::new(id.as_str());
@@ -171,7 +173,7 @@ impl MqttProbe {
         })
     }
 
-    async fn round_trip(&self, broker: &mut Connection, trace: &Trace) -> Result<(), Failure> {
+    async fn round_trip(&self, broker: &mut Dialogue, trace: &Trace) -> Result<(), Failure> {
         let topic = self.topic.clone().unwrap_or_else(|| format!("pilotlight/check/{}", unique()));
         trace.step("subscribing");
         subscribe(broker, &topic, trace).await?;
@@ -212,7 +214,7 @@ impl MqttProbe {
     }
 }
 
-async fn subscribe(broker: &mut Connection, topic: &str, trace: &Trace) -> Result<(), Failure> {
+async fn subscribe(broker: &mut Dialogue, topic: &str, trace: &Trace) -> Result<(), Failure> {
     let mut subscribe = Subscribe::new(topic, QoS::AtLeastOnce);
     subscribe.pkid = SUBSCRIBE_ID;
     broker.send(&encoded(|packet| subscribe.write(packet))?).await?;
@@ -238,7 +240,7 @@ async fn subscribe(broker: &mut Connection, topic: &str, trace: &Trace) -> Resul
     Err(broker.failure(Nonsense::Refused("subscription not confirmed".to_owned())))
 }
 
-async fn acknowledge(broker: &mut Connection, message: &Publish) -> Result<(), Failure> {
+async fn acknowledge(broker: &mut Dialogue, message: &Publish) -> Result<(), Failure> {
     if message.qos == QoS::AtLeastOnce {
         broker.send(&encoded(|packet| PubAck::new(message.pkid).write(packet))?).await?;
     }

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use health::Thresholds;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 
-use crate::broker::{self, Dialogue, MOST_OTHERS, Nonsense, RoundTrip, unique, wrong};
+use crate::broker::{self, MOST_OTHERS, Nonsense, RoundTrip, unique};
+use crate::dialogue::Dialogue;
 use crate::failure::Failure;
-use crate::field::{Field, FieldError, FieldType, Form, Section, Values, boolean, line};
+use crate::field::{
+    Field, FieldError, FieldType, Form, Section, Values, boolean, line, mistake_at,
+};
 use crate::server::Server;
-use crate::stream::{Stream, Traced};
 use crate::text::clean;
 use crate::trace::Trace;
 use crate::{Checking, Context, Probe, net, tls};
@@ -31,10 +32,8 @@ pub(crate) const THRESHOLDS: Thresholds = Thresholds::OTHER;
 pub(crate) const FIELDS: &[Field] = &[
     net::HOST,
     net::port("4222"),
-    Field::optional("user", "User", "The name to log in with.", FieldType::Text)
-        .within(Section::Login),
-    Field::optional("password", "Password", "The user's password.", FieldType::Secret)
-        .within(Section::Login),
+    broker::USER,
+    broker::PASSWORD,
     Field::optional("token", "Token", "What to log in with instead of a user.", FieldType::Secret)
         .within(Section::Login),
     broker::ROUNDTRIP,
@@ -73,11 +72,11 @@ pub(crate) fn probe(values: &Values) -> Result<Box<dyn Probe>, Vec<FieldError>> 
             Login::Password { user, password: password.unwrap_or_default() }
         }
         (None, Some(_), None) => {
-            return wrong("user", "`user` is missing", "a password needs a user");
+            return Err(mistake_at("user", "`user` is missing", "a password needs a user"));
         }
         (_, _, Some(_)) => {
             let help = "log in with either `user` and `password` or `token`";
-            return wrong("token", "there is a user beside the token", help);
+            return Err(mistake_at("token", "there is a user beside the token", help));
         }
     };
     Ok(Box::new(NatsProbe {
@@ -87,8 +86,6 @@ pub(crate) fn probe(values: &Values) -> Result<Box<dyn Probe>, Vec<FieldError>> 
     }))
 }
 
-type Connection = Dialogue<Traced<Box<dyn Stream>>>;
-
 impl NatsProbe {
     async fn run(&self, trace: &Arc<Trace>) -> Result<String, Failure> {
         let (mut server, info) = self.greet(trace).await?;
@@ -96,52 +93,42 @@ impl NatsProbe {
         self.log_in(&mut server, trace).await?;
         let version = clean(info.text("version").unwrap_or("of an unknown version"));
         if !self.roundtrip {
-            server.hang_up(b"").await;
+            server.leave(b"").await;
             return Ok(format!("logged in, NATS {version}"));
         }
         trace.step("waiting for its own message");
         self.round_trip(&mut server, trace).await?;
-        server.hang_up(b"").await;
+        server.leave(b"").await;
         Ok(format!("own message came back, NATS {version}"))
     }
 
     /// Connects and hears who is there; only then comes TLS.
-    async fn greet(&self, trace: &Arc<Trace>) -> Result<(Connection, Info), Failure> {
-        let mut stream = self.server.connect(trace).await?;
+    async fn greet(&self, trace: &Arc<Trace>) -> Result<(Dialogue, Info), Failure> {
+        let mut plain = Dialogue::plain(&self.server, trace).await?.speaking("NATS");
         trace.step("waiting for its greeting");
-        let (info, early) = self.greeting(&mut stream, trace).await?;
+        let Message::Info(info) = self.next(&mut plain, trace).await? else {
+            return Err(plain.failure(Nonsense::Foreign));
+        };
+        let info = Info(info);
         info.note(trace);
-        let stream: Box<dyn Stream> = match &self.server.tls {
+        let server = match &self.server.tls {
             None if info.is("tls_required") => {
                 return Err(refused("the server wants TLS", trace, "set `tls = true`"));
             }
-            None => Box::new(stream),
+            None => plain,
             Some(_) if !info.is("tls_required") && !info.is("tls_available") => {
                 return Err(refused("the server offers no TLS", trace, "set it up there"));
             }
-            Some(_) if !early.is_empty() => {
+            Some(_) if !plain.is_quiet() => {
                 let what = "the server sent more than its greeting before TLS";
                 return Err(refused(what, trace, "somebody may be in between"));
             }
-            Some(tls) => Box::new(tls.handshake(trace, &self.server.host, stream).await?),
+            Some(tls) => plain.encrypt(tls, &self.server.host).await?,
         };
-        Ok((Dialogue::resumed("NATS", Traced::new(stream, trace), trace, early), info))
+        Ok((server, info))
     }
 
-    /// What the server says of itself, and what came right after.
-    async fn greeting(
-        &self,
-        stream: &mut TcpStream,
-        trace: &Arc<Trace>,
-    ) -> Result<(Info, Vec<u8>), Failure> {
-        let mut plain = Dialogue::new("NATS", Traced::new(stream, trace), trace);
-        match self.next(&mut plain, trace).await? {
-            Message::Info(info) => Ok((Info(info), plain.into_unread())),
-            _ => Err(plain.failure(Nonsense::Foreign)),
-        }
-    }
-
-    async fn log_in(&self, server: &mut Connection, trace: &Trace) -> Result<(), Failure> {
+    async fn log_in(&self, server: &mut Dialogue, trace: &Trace) -> Result<(), Failure> {
         let mut options = json!({
             "verbose": false,
             "pedantic": false,
@@ -171,7 +158,7 @@ impl NatsProbe {
         Err(server.failure(Nonsense::Refused("login not confirmed".to_owned())))
     }
 
-    async fn round_trip(&self, server: &mut Connection, trace: &Trace) -> Result<(), Failure> {
+    async fn round_trip(&self, server: &mut Dialogue, trace: &Trace) -> Result<(), Failure> {
         let (inbox, own) = (format!("_INBOX.{}", unique()), unique());
         let length = own.len();
         let under_way = RoundTrip::begin();
@@ -196,11 +183,7 @@ impl NatsProbe {
     }
 
     /// The next message that is no refusal. Whether we are there is answered.
-    async fn next<S: Stream>(
-        &self,
-        server: &mut Dialogue<S>,
-        trace: &Trace,
-    ) -> Result<Message, Failure> {
+    async fn next(&self, server: &mut Dialogue, trace: &Trace) -> Result<Message, Failure> {
         let message = server.receive(message).await?;
         match &message {
             Message::Refused(reason) => {

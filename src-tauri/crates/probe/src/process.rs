@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::aside::Aside;
 use crate::failure::Failure;
 use crate::field::{
-    Field, FieldError, FieldType, Form, Section, Step, Values, line, mistake, number, regex, size,
+    Field, FieldError, FieldType, Form, Section, Values, line, mistake_at, number, regex, size,
     whole,
 };
 use crate::size::{Bytes, Size};
@@ -125,10 +125,14 @@ pub(crate) fn probe(values: &Values) -> Result<Box<dyn Probe>, Vec<FieldError>> 
         (Some(name), None) => Wanted::Name(name),
         (None, Some(pattern)) => Wanted::Pattern(pattern),
         (None, None) => {
-            return Err(at("program", "`program` is missing", "add `program`, or `pattern`"));
+            return Err(mistake_at(
+                "program",
+                "`program` is missing",
+                "add `program`, or `pattern`",
+            ));
         }
         (Some(_), Some(_)) => {
-            return Err(at("pattern", "there is a `program` too", "leave one of them out"));
+            return Err(mistake_at("pattern", "there is a `program` too", "leave one of them out"));
         }
     };
     let max_memory = match form.optional("max_memory", size)? {
@@ -143,13 +147,9 @@ pub(crate) fn probe(values: &Values) -> Result<Box<dyn Probe>, Vec<FieldError>> 
     };
     if let Some(max) = limits.max_count.filter(|max| *max < limits.min_count) {
         let message = format!("at most {max} are never at least {}", limits.min_count);
-        return Err(at("max_count", message, "set it to `min_count` or above"));
+        return Err(mistake_at("max_count", message, "set it to `min_count` or above"));
     }
     Ok(Box::new(Process { wanted, limits, looking: Aside::default() }))
-}
-
-fn at(key: &str, message: impl Into<String>, help: impl Into<String>) -> Vec<FieldError> {
-    vec![mistake(message, help).within(Step::Key(key.to_owned()))]
 }
 
 impl Wanted {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use health::{Measurement, Thresholds};
 
 use crate::database::{self, PASSWORD};
+use crate::dialogue::Dialogue;
 use crate::failure::Failure;
 use crate::field::{
     Field, FieldError, FieldType, Form, Parsed, Section, Values, line, list, text, whole,
@@ -128,8 +129,7 @@ fn read_login(form: &Form<'_>) -> Parsed<Vec<String>> {
 impl RedisProbe {
     /// One round trip, and one more about replication where it matters.
     async fn run(&self, trace: &Arc<Trace>) -> Result<String, Failure> {
-        let stream = self.server.open(trace).await?;
-        let mut session = Session::new(stream, trace);
+        let mut session = Session::new(Dialogue::open(&self.server, trace).await?);
         let (identity, reply) = self.ask(&mut session).await?;
         let identity = self.look_at_replication(&mut session, identity).await?;
         let what = clean(&self.command.join(" "));

@@ -2,9 +2,7 @@
 
 use crate::dialogue::Dialogue;
 use crate::failure::Failure;
-use crate::field::{
-    Field, FieldError, FieldType, Form, Parsed, Section, Step, line, mistake, text,
-};
+use crate::field::{Field, FieldType, Form, Parsed, Section, line, mistake_at, text};
 use crate::net::is_loopback;
 use crate::server::Server;
 use crate::tls::Tls;
@@ -90,16 +88,18 @@ impl Login {
             match (form.optional("user", line)?, form.optional("password", line)?) {
                 (None, None) => return Ok(None),
                 (Some(user), Some(password)) => (user, password),
-                (Some(_), None) => return Err(at("password", "`password` is missing", HELP)),
-                (None, Some(_)) => return Err(at("user", "`user` is missing", HELP)),
+                (Some(_), None) => {
+                    return Err(mistake_at("password", "`password` is missing", HELP));
+                }
+                (None, Some(_)) => return Err(mistake_at("user", "`user` is missing", HELP)),
             };
         for (key, text) in [("user", user), ("password", password)] {
             if text.contains('\0') {
-                return Err(at(key, "no login can hold a NUL character", "leave it out"));
+                return Err(mistake_at(key, "no login can hold a NUL character", "leave it out"));
             }
         }
         if !secured.is_encrypted() && !is_loopback(&secured.server.host) {
-            return Err(at(
+            return Err(mistake_at(
                 "security",
                 "the password would be sent unencrypted",
                 "set `security` to \"starttls\" or \"tls\"",
@@ -117,10 +117,6 @@ impl Login {
 pub(crate) fn base64(text: &str) -> String {
     use base64::prelude::{BASE64_STANDARD, Engine as _};
     BASE64_STANDARD.encode(text)
-}
-
-fn at(key: &str, message: &str, help: &str) -> Vec<FieldError> {
-    vec![mistake(message, help).within(Step::Key(key.to_owned()))]
 }
 
 #[cfg(test)]

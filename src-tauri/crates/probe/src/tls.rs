@@ -23,7 +23,9 @@ use tokio_rustls::client::TlsStream;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::failure::Failure;
-use crate::field::{Field, FieldType, Form, Parsed, Section, Step, boolean, file, mistake, whole};
+use crate::field::{
+    Field, FieldType, Form, Parsed, Section, boolean, file, mistake, mistake_at, whole,
+};
 use crate::text::clean;
 use crate::trace::{Phase, Trace, with_current};
 
@@ -112,7 +114,7 @@ impl Tls {
             .with_custom_certificate_verifier(verifier);
         let mut config = match client_certificate(form)? {
             Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(|error| {
-                within(
+                mistake_at(
                     "key_file",
                     format!("the key cannot be used: {error}"),
                     "name the private key that belongs to `cert_file`",
@@ -209,8 +211,8 @@ fn client_certificate(form: &Form<'_>) -> Parsed<Option<KeyPair>> {
     const HELP: &str = "a client certificate needs both `cert_file` and `key_file`";
     match (form.optional("cert_file", file)?, form.optional("key_file", file)?) {
         (None, None) => Ok(None),
-        (Some(_), None) => Err(within("key_file", "`key_file` is missing".to_owned(), HELP)),
-        (None, Some(_)) => Err(within("cert_file", "`cert_file` is missing".to_owned(), HELP)),
+        (Some(_), None) => Err(mistake_at("key_file", "`key_file` is missing".to_owned(), HELP)),
+        (None, Some(_)) => Err(mistake_at("cert_file", "`cert_file` is missing".to_owned(), HELP)),
         (Some(cert), Some(key)) => {
             let chain = certificates("cert_file", &cert)?;
             let key = PrivateKeyDer::from_pem_file(&key)
@@ -231,15 +233,11 @@ fn certificates(key: &str, path: &Path) -> Parsed<Vec<CertificateDer<'static>>> 
 
 fn unreadable(key: &str, path: &Path, reason: &str, what: &str) -> Vec<crate::FieldError> {
     let path = clean(&path.to_string_lossy());
-    within(
+    mistake_at(
         key,
         format!("no {what} can be read from {path}: {}", clean(reason)),
         "name a PEM file that this user may read",
     )
-}
-
-fn within(key: &str, message: String, help: &str) -> Vec<crate::FieldError> {
-    vec![mistake(message, help).within(Step::Key(key.to_owned()))]
 }
 
 static PROVIDER: LazyLock<Arc<CryptoProvider>> =

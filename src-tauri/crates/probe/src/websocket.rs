@@ -21,8 +21,8 @@ use url::Url;
 
 use crate::failure::Failure;
 use crate::field::{
-    Field, FieldError, FieldType, Form, Parsed, Section, Values, header_map, line, mistake, regex,
-    text, url,
+    Field, FieldError, FieldType, Form, Parsed, Section, Values, header_map, line, mistake,
+    mistake_at, regex, text, url,
 };
 use crate::http::login::{self, Credentials};
 use crate::http::without_secrets;
@@ -124,7 +124,7 @@ pub(crate) fn probe(values: &Values) -> Result<Box<dyn Probe>, Vec<FieldError>> 
     let mut headers = form.or("headers", HeaderMap::new(), header_map)?;
     let login = login::read(&form, &url, &headers)?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(login::one(
+        return Err(mistake_at(
             "url",
             "the URL holds a login",
             "write it under `user` and `password`",

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::frame::{Arguments, Frame, Id, LONGEST, frame};
-use crate::broker::{Dialogue, MOST_OTHERS, Nonsense};
+use crate::broker::{MOST_OTHERS, Nonsense};
+use crate::dialogue::Dialogue;
 use crate::failure::Failure;
-use crate::stream::{Stream, Traced};
+use crate::server::Server;
 use crate::text::clean;
 use crate::trace::Trace;
 
@@ -54,13 +55,14 @@ impl Refusal {
 
 /// A connection with one channel.
 pub(super) struct Session {
-    dialogue: Dialogue<Traced<Box<dyn Stream>>>,
+    dialogue: Dialogue,
     trace: Arc<Trace>,
 }
 
 impl Session {
-    pub(super) fn new(stream: Traced<Box<dyn Stream>>, trace: &Arc<Trace>) -> Self {
-        Self { dialogue: Dialogue::new("AMQP", stream, trace), trace: trace.clone() }
+    pub(super) async fn open(server: &Server, trace: &Arc<Trace>) -> Result<Self, Failure> {
+        let dialogue = Dialogue::open(server, trace).await?.speaking("AMQP");
+        Ok(Self { dialogue, trace: trace.clone() })
     }
 
     pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
@@ -137,7 +139,7 @@ impl Session {
 
     /// The connection is closed in agreement; only the line is left to cut.
     pub(super) async fn hang_up(self) {
-        self.dialogue.hang_up(b"").await;
+        self.dialogue.leave(b"").await;
     }
 }
 

@@ -39,6 +39,15 @@ pub(crate) fn mistake(message: impl Into<String>, help: impl Into<String>) -> Fi
     FieldError { path: Vec::new(), message: message.into(), help: help.into() }
 }
 
+/// One in the value of `key` that its type alone does not tell.
+pub(crate) fn mistake_at(
+    key: &str,
+    message: impl Into<String>,
+    help: impl Into<String>,
+) -> Vec<FieldError> {
+    vec![mistake(message, help).within(Step::Key(key.to_owned()))]
+}
+
 fn one<T>(message: impl Into<String>, help: impl Into<String>) -> Parsed<T> {
     Err(vec![mistake(message, help)])
 }

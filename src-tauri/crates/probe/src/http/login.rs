@@ -8,7 +8,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
-use crate::field::{Field, FieldError, FieldType, Form, Parsed, Section, Step, line, mistake};
+use crate::field::{Field, FieldError, FieldType, Form, Parsed, Section, line, mistake_at};
 use crate::trace::Trace;
 
 pub(crate) const USER: Field =
@@ -91,13 +91,15 @@ pub(crate) fn read(form: &Form<'_>, url: &Url, headers: &HeaderMap) -> Parsed<Op
     let password = form.optional("password", line)?;
     match (user, password, token) {
         (Some(user), _, _) if user.contains(':') => {
-            Err(one("user", "a user name cannot hold `:`", "write the name alone"))
+            Err(mistake_at("user", "a user name cannot hold `:`", "write the name alone"))
         }
         (Some(user), password, _) => {
             let credentials = Credentials::basic(user, password.unwrap_or_default());
             credentials.map(Some).ok_or_else(|| unfit("user"))
         }
-        (None, Some(_), _) => Err(one("user", "`user` is missing", "a password needs a `user`")),
+        (None, Some(_), _) => {
+            Err(mistake_at("user", "`user` is missing", "a password needs a `user`"))
+        }
         (None, None, Some(token)) => {
             Credentials::bearer(token).map(Some).ok_or_else(|| unfit("bearer_token"))
         }
@@ -108,7 +110,7 @@ pub(crate) fn read(form: &Form<'_>, url: &Url, headers: &HeaderMap) -> Parsed<Op
 fn only_one(ways: &[(&str, bool)]) -> Parsed<()> {
     let mut used = ways.iter().filter(|(_, used)| *used).map(|(key, _)| key);
     match (used.next(), used.next()) {
-        (Some(first), Some(second)) => Err(one(
+        (Some(first), Some(second)) => Err(mistake_at(
             second,
             format!("more than one way to log in: `{first}` and `{second}`"),
             "keep one of them",
@@ -118,17 +120,9 @@ fn only_one(ways: &[(&str, bool)]) -> Parsed<()> {
 }
 
 pub(super) fn unfit(key: &str) -> Vec<FieldError> {
-    one(
+    mistake_at(
         key,
         format!("`{key}` has characters that a header cannot hold"),
         "write it in one line, without control characters",
     )
-}
-
-pub(crate) fn one(
-    key: &str,
-    message: impl Into<String>,
-    help: impl Into<String>,
-) -> Vec<FieldError> {
-    vec![mistake(message, help).within(Step::Key(key.to_owned()))]
 }

@@ -13,11 +13,11 @@ use url::form_urlencoded::Serializer;
 
 use super::client::Client;
 use super::fields::SCHEMES;
-use super::login::{Credentials, one, unfit};
+use super::login::{Credentials, unfit};
 use super::request::Request;
 use super::status_line;
 use crate::failure::Failure;
-use crate::field::{Form, Parsed, line, url};
+use crate::field::{Form, Parsed, line, mistake_at, url};
 use crate::net;
 use crate::text::clean;
 use crate::trace::{Phase, Trace};
@@ -54,7 +54,7 @@ impl OAuth {
         let Some(url) = form.optional("oauth_token_url", |value| url(value, SCHEMES))? else {
             return match KEYS.into_iter().find(|key| form.has(key)) {
                 None => Ok(None),
-                Some(key) => Err(one(
+                Some(key) => Err(mistake_at(
                     "oauth_token_url",
                     "`oauth_token_url` is missing",
                     format!("`{key}` needs it: where tokens are fetched"),
@@ -62,14 +62,15 @@ impl OAuth {
             };
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(one(
+            return Err(mistake_at(
                 "oauth_token_url",
                 "the URL holds a login",
                 "write it under `oauth_client_id` and `oauth_client_secret`",
             ));
         }
         let needed = |key: &'static str| {
-            let missing = || one(key, format!("`{key}` is missing"), "a token is fetched with it");
+            let missing =
+                || mistake_at(key, format!("`{key}` is missing"), "a token is fetched with it");
             form.optional(key, line)?.ok_or_else(missing)
         };
         let (id, secret) = (needed("oauth_client_id")?, needed("oauth_client_secret")?);

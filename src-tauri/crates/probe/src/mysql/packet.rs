@@ -4,26 +4,19 @@
 //! By hand: clients in Rust connect by themselves, and the codec they share
 //! brings a score of crates for half a dozen packets.
 
-use tokio::io::{AsyncRead, AsyncWrite};
-
-use crate::database::dialogue::{Dialogue, LONGEST_MESSAGE};
+use crate::database::LONGEST_MESSAGE;
+use crate::dialogue::Dialogue;
 use crate::failure::Failure;
 
 /// Reads one packet; it and its number, which the next one sent follows.
-pub(super) async fn read<S>(dialogue: &mut Dialogue<S>) -> Result<(Vec<u8>, u8), Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+pub(super) async fn read(dialogue: &mut Dialogue) -> Result<(Vec<u8>, u8), Failure> {
     let [a, b, c, number] = dialogue.read_array().await?;
     let length = u32::from_le_bytes([a, b, c, 0]) as usize;
     Ok((dialogue.read(length).await?, number))
 }
 
 /// The same for the first packet, whose length tells what is no MySQL.
-pub(super) async fn read_first<S>(dialogue: &mut Dialogue<S>) -> Result<(Vec<u8>, u8), Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+pub(super) async fn read_first(dialogue: &mut Dialogue) -> Result<(Vec<u8>, u8), Failure> {
     let head @ [a, b, c, number] = dialogue.read_array().await?;
     let length = u32::from_le_bytes([a, b, c, 0]) as usize;
     if length > LONGEST_MESSAGE || number > 1 {
@@ -33,14 +26,11 @@ where
 }
 
 /// Sends one packet.
-pub(super) async fn send<S>(
-    dialogue: &mut Dialogue<S>,
+pub(super) async fn send(
+    dialogue: &mut Dialogue,
     number: u8,
     payload: &[u8],
-) -> Result<(), Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+) -> Result<(), Failure> {
     // Texts have 64 KiB at most.
     let length = u32::try_from(payload.len()).unwrap_or_default().to_le_bytes();
     let head = [length[0], length[1], length[2], number];

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use super::login::{self, CACHING_SHA2, Greeting};
 use super::packet::{self, Rest};
 use super::{Login, refusal};
-use crate::database::dialogue::Dialogue;
+use crate::dialogue::Dialogue;
 use crate::failure::Failure;
 use crate::server::Server;
-use crate::stream::{Stream, Traced};
 use crate::text::clean;
 use crate::trace::{Phase, Trace};
 
@@ -35,10 +34,8 @@ const FULL_LOGIN: &[u8] = &[MORE, 4];
 /// How often a server may ask for more in one login.
 const MOST_ROUNDS: usize = 5;
 
-const PROTOCOL: &str = "MySQL";
-
 pub(super) struct Session {
-    dialogue: Dialogue<Box<dyn Stream>>,
+    dialogue: Dialogue,
     trace: Arc<Trace>,
     login: Login,
 }
@@ -51,30 +48,27 @@ impl Session {
         login: &Login,
         trace: &Arc<Trace>,
     ) -> Result<(Self, String), Failure> {
-        let mut tcp = server.connect(trace).await?;
+        let mut dialogue = Dialogue::plain(server, trace).await?.speaking("MySQL");
         trace.enter(Phase::Waiting);
         trace.step("waiting for the greeting");
-        let mut plain = Dialogue::new(Traced::new(&mut tcp, trace), trace, PROTOCOL);
-        let (packet, number) = packet::read_first(&mut plain).await?;
+        let (packet, number) = packet::read_first(&mut dialogue).await?;
         if packet.first() == Some(&ERR) {
             return Err(refusal::describe(&packet, login, trace));
         }
-        let greeting = Greeting::read(&packet).filter(|_| plain.is_quiet());
-        let greeting = greeting.ok_or_else(|| plain.not_understood(&packet))?;
+        let greeting = Greeting::read(&packet).filter(|_| dialogue.is_quiet());
+        let greeting = greeting.ok_or_else(|| dialogue.not_understood(&packet))?;
         let (name, version) = greeting.server();
         trace.note("server_version", &version);
 
         let mut number = number.wrapping_add(1);
-        let stream: Box<dyn Stream> = match &server.tls {
-            None => Box::new(tcp),
-            Some(_) if !greeting.speaks_tls() => return Err(no_tls(trace)),
-            Some(tls) => {
-                packet::send(&mut plain, number, &greeting.tls_request(login)).await?;
-                number = number.wrapping_add(1);
-                Box::new(tls.handshake(trace, &server.host, tcp).await?)
+        if let Some(tls) = &server.tls {
+            if !greeting.speaks_tls() {
+                return Err(no_tls(trace));
             }
-        };
-        let dialogue = Dialogue::new(Traced::new(stream, trace), trace, PROTOCOL);
+            packet::send(&mut dialogue, number, &greeting.tls_request(login)).await?;
+            number = number.wrapping_add(1);
+            dialogue = dialogue.encrypt(tls, &server.host).await?;
+        }
         let mut session = Self { dialogue, trace: trace.clone(), login: login.clone() };
         session.log_in(&greeting, number).await?;
         Ok((session, format!("{name} {version}")))

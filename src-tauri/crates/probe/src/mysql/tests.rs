@@ -2,7 +2,7 @@ use health::Outcome;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::database::dialogue::fake::{Then, server};
+use crate::database::fake::{Then, server};
 use login::Greeting;
 
 const TIMEOUT: Duration = Duration::from_secs(10);

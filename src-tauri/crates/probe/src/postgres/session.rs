@@ -15,11 +15,11 @@ use postgres_protocol::message::backend::{DataRowBody, ErrorResponseBody, Messag
 use postgres_protocol::message::frontend;
 
 use super::{Login, refusal};
-use crate::database::dialogue::{Dialogue, LONGEST_MESSAGE};
+use crate::database::LONGEST_MESSAGE;
+use crate::dialogue::Dialogue;
 use crate::failure::Failure;
 use crate::net;
 use crate::server::Server;
-use crate::stream::{Stream, Traced};
 use crate::text::clean;
 use crate::trace::Trace;
 
@@ -47,7 +47,7 @@ pub(super) struct ServerError {
 }
 
 pub(super) struct Session {
-    dialogue: Dialogue<Box<dyn Stream>>,
+    dialogue: Dialogue,
     trace: Arc<Trace>,
     /// Nobody on the way can listen.
     confidential: bool,
@@ -56,25 +56,18 @@ pub(super) struct Session {
 impl Session {
     /// Connects, and asks for TLS where it is turned on.
     pub(super) async fn open(server: &Server, trace: &Arc<Trace>) -> Result<Self, Failure> {
-        const PROTOCOL: &str = "PostgreSQL";
-        let mut tcp = server.connect(trace).await?;
-        let stream: Box<dyn Stream> = match &server.tls {
-            None => Box::new(tcp),
-            Some(tls) => {
-                trace.step("asking for TLS");
-                let mut plain = Dialogue::new(Traced::new(&mut tcp, trace), trace, PROTOCOL);
-                plain.send(&message(frontend::ssl_request)).await?;
-                let answer = plain.read_array::<1>().await?;
-                match answer {
-                    // What follows in the clear would be taken for encrypted.
-                    [b'S'] if plain.is_quiet() => {}
-                    [b'N'] => return Err(no_tls(trace)),
-                    _ => return Err(plain.not_understood(&answer)),
-                }
-                Box::new(tls.handshake(trace, &server.host, tcp).await?)
+        let mut dialogue = Dialogue::plain(server, trace).await?.speaking("PostgreSQL");
+        if let Some(tls) = &server.tls {
+            trace.step("asking for TLS");
+            dialogue.send(&message(frontend::ssl_request)).await?;
+            let answer = dialogue.read_array::<1>().await?;
+            match answer {
+                [b'S'] if dialogue.is_quiet() => {}
+                [b'N'] => return Err(no_tls(trace)),
+                _ => return Err(dialogue.not_understood(&answer)),
             }
-        };
-        let dialogue = Dialogue::new(Traced::new(stream, trace), trace, PROTOCOL);
+            dialogue = dialogue.encrypt(tls, &server.host).await?;
+        }
         let confidential = server.tls.is_some() || net::is_loopback(&server.host);
         Ok(Self { dialogue, trace: trace.clone(), confidential })
     }

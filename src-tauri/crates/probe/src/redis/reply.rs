@@ -1,9 +1,10 @@
 //! What a server says, in RESP 2
 //! (<https://redis.io/docs/latest/develop/reference/protocol-spec/>).
 
-use crate::database::dialogue::{Dialogue, LONGEST_MESSAGE};
+use crate::database::LONGEST_MESSAGE;
+use crate::dialogue::messages::is_tls_alert;
+use crate::dialogue::{Dialogue, Found};
 use crate::failure::Failure;
-use crate::stream::Stream;
 
 /// The answer to one command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +30,7 @@ enum Item {
 
 impl Reply {
     /// Reads one, of at most 64 KiB.
-    pub(super) async fn read(dialogue: &mut Dialogue<Box<dyn Stream>>) -> Result<Self, Failure> {
+    pub(super) async fn read(dialogue: &mut Dialogue) -> Result<Self, Failure> {
         let mut room = LONGEST_MESSAGE;
         let mut awaited = match read_item(dialogue, &mut room).await? {
             Item::Text(text) => return Ok(Self::Text(text)),
@@ -62,11 +63,9 @@ impl Reply {
     }
 }
 
-async fn read_item(
-    dialogue: &mut Dialogue<Box<dyn Stream>>,
-    room: &mut usize,
-) -> Result<Item, Failure> {
-    let line = dialogue.line().await?;
+async fn read_item(dialogue: &mut Dialogue, room: &mut usize) -> Result<Item, Failure> {
+    let line = dialogue.find(line).await?;
+    let line = line.map_err(|()| dialogue.not_understood(dialogue.ahead()))?;
     take(dialogue, room, line.len() + 2)?;
     let Some((kind, rest)) = line.split_first() else {
         return Err(dialogue.not_understood(&line));
@@ -96,11 +95,19 @@ async fn read_item(
     }
 }
 
-fn take(
-    dialogue: &Dialogue<Box<dyn Stream>>,
-    room: &mut usize,
-    length: usize,
-) -> Result<(), Failure> {
+/// The first line without its end, CR LF, or that there is none.
+fn line(bytes: &[u8]) -> Found<Vec<u8>, ()> {
+    match bytes.iter().position(|byte| *byte == b'\n') {
+        Some(end) => {
+            let line = bytes[..end].strip_suffix(b"\r").ok_or(())?;
+            Ok(Some((line.to_vec(), end + 1)))
+        }
+        None if bytes.len() >= LONGEST_MESSAGE || is_tls_alert(bytes) => Err(()),
+        None => Ok(None),
+    }
+}
+
+fn take(dialogue: &Dialogue, room: &mut usize, length: usize) -> Result<(), Failure> {
     *room = room.checked_sub(length).ok_or_else(|| dialogue.too_long())?;
     Ok(())
 }

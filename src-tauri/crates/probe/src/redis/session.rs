@@ -1,12 +1,10 @@
 //! What is asked of a server, and what its refusals mean.
 
 use std::fmt;
-use std::sync::Arc;
 
 use super::Reply;
-use crate::database::dialogue::Dialogue;
+use crate::dialogue::Dialogue;
 use crate::failure::Failure;
-use crate::stream::{Stream, Traced};
 use crate::text::clean;
 use crate::trace::Trace;
 
@@ -142,12 +140,12 @@ impl Replication {
 
 /// A connection to a server.
 pub(super) struct Session {
-    dialogue: Dialogue<Box<dyn Stream>>,
+    dialogue: Dialogue,
 }
 
 impl Session {
-    pub(super) fn new(stream: Traced<Box<dyn Stream>>, trace: &Arc<Trace>) -> Self {
-        Self { dialogue: Dialogue::new(stream, trace, "Redis") }
+    pub(super) fn new(dialogue: Dialogue) -> Self {
+        Self { dialogue: dialogue.speaking("Redis") }
     }
 
     pub(super) fn trace(&self) -> &Trace {

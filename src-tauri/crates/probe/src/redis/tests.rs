@@ -2,7 +2,7 @@ use health::Outcome;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::database::dialogue::fake::{Then, server};
+use crate::database::fake::{Then, server};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const HELLO: &str = "*6\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.2.4\r\n\
