@@ -62,9 +62,7 @@ async fn plugins_that_ask_a_server() {
     assert!(well.metadata["perf_time"].ends_with(" s"), "{well:?}");
     let response_time = well.response_time.expect("it ended").as_secs_f64();
     assert!(took.value <= response_time, "{well:?}");
-    let phases = well.phases.total() / 1000.0;
-    assert!((phases - response_time).abs() < 1e-3, "{well:?}");
-    assert_eq!(Some(phases * 1000.0), well.phases.wait);
+    assert!(well.phases.is_empty(), "a program keeps them to itself: {well:?}");
 
     let missing = plugin("check_http", &["-H", "127.0.0.1", "-p", &port, "-s", "else"]);
     let missing = observe("exec", &missing, PATIENT).await;
