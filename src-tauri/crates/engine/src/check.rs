@@ -54,7 +54,7 @@ pub(crate) struct Checks {
     running: JoinSet<Finished>,
     tasks: BTreeMap<Id, Running>,
     per_host: BTreeMap<String, usize>,
-    waiting: VecDeque<(Target, Context)>,
+    waiting: VecDeque<Target>,
     /// Who is under way or waits.
     busy: BTreeSet<ServiceId>,
 }
@@ -77,18 +77,16 @@ impl Checks {
         self.start_waiting();
     }
 
-    /// Checks the target now, or as soon as the limits allow; false if it is
-    /// being checked already.
-    pub fn start(&mut self, target: &Target, context: Context) -> bool {
+    /// Checks the target now, or as soon as the limits allow.
+    pub fn start(&mut self, target: &Target) {
         if !self.busy.insert(target.id().clone()) {
-            return false;
+            return;
         }
         if self.has_room_for(target) {
-            self.spawn(target.clone(), context);
+            self.spawn(target.clone());
         } else {
-            self.waiting.push_back((target.clone(), context));
+            self.waiting.push_back(target.clone());
         }
-        true
     }
 
     /// The next check that comes back; pending for ever while none is under way.
@@ -121,7 +119,7 @@ impl Checks {
 
     /// Drops a check that is under way, or waits.
     pub fn cancel(&mut self, id: &ServiceId) {
-        self.waiting.retain(|(target, _)| target.id() != id);
+        self.waiting.retain(|target| target.id() != id);
         self.busy.remove(id);
         let running = self.tasks.iter().find(|(_, running)| running.target.id() == id);
         if let Some((&task, running)) = running {
@@ -153,11 +151,11 @@ impl Checks {
     }
 
     fn start_waiting(&mut self) {
-        for (target, context) in std::mem::take(&mut self.waiting) {
+        for target in std::mem::take(&mut self.waiting) {
             if self.has_room_for(&target) {
-                self.spawn(target, context);
+                self.spawn(target);
             } else {
-                self.waiting.push_back((target, context));
+                self.waiting.push_back(target);
             }
         }
     }
@@ -167,10 +165,10 @@ impl Checks {
         self.tasks.len() < self.limits.in_flight && of_host < self.limits.per_host
     }
 
-    fn spawn(&mut self, target: Target, context: Context) {
+    fn spawn(&mut self, target: Target) {
         *self.per_host.entry(target.probe.host().to_owned()).or_insert(0) += 1;
         let at = self.clock.now();
-        let handle = self.running.spawn(check(target.clone(), context, at));
+        let handle = self.running.spawn(check(target.clone(), at));
         self.tasks.insert(handle.id(), Running { target, at, handle });
     }
 }
@@ -189,10 +187,11 @@ pub(crate) fn at_once(target: &Target, context: &Context, at: Timestamp) -> Fini
     finished(target, at, observation)
 }
 
-async fn check(target: Target, context: Context, at: Timestamp) -> Finished {
+async fn check(target: Target, at: Timestamp) -> Finished {
+    let nothing = Context::default();
     let timeout = target.thresholds.timeout;
     let observation =
-        tokio::time::timeout(timeout + OVERDUE, target.probe.check(timeout, &context))
+        tokio::time::timeout(timeout + OVERDUE, target.probe.check(timeout, &nothing))
             .await
             .unwrap_or_else(|_| failure(format!("timed out after {} s", timeout.as_secs_f64())));
     finished(&target, at, observation)
@@ -252,28 +251,29 @@ pub type CheckedOnce = (ServiceId, Result<CheckResult, String>);
 /// Checks every target once, as many at a time as `limits` allow, and groups
 /// after their members. In the order of `targets`.
 pub async fn check_once(targets: &[Target], limits: Limits, clock: Clock) -> Vec<CheckedOnce> {
-    let mut checks = Checks::new(limits, clock);
-    let mut pending: Vec<&Target> = targets.iter().collect();
+    let (mut pending, asking): (Vec<_>, Vec<_>) = targets.iter().partition(|t| t.asks_nobody());
+    let mut checks = Checks::new(limits, clock.clone());
+    for target in asking {
+        checks.start(target);
+    }
     let mut results = BTreeMap::new();
-    loop {
-        let unchecked: BTreeSet<_> =
-            targets.iter().map(Target::id).filter(|id| !results.contains_key(*id)).collect();
-        let waits =
-            |target: &&Target| target.probe.members().iter().any(|id| unchecked.contains(id));
-        let (waiting, ready): (Vec<_>, Vec<_>) = pending.into_iter().partition(waits);
-        for target in &ready {
-            checks.start(target, context_of(target, targets, &results));
-        }
-        pending = waiting;
-        if checks.is_idle() {
-            break;
-        }
+    while !checks.is_idle() {
         let finished = checks.next().await;
         results.insert(finished.id, finished.result);
     }
-    let stuck = "its members wait for it themselves";
-    for target in pending {
-        results.insert(target.id().clone(), Err(stuck.to_owned()));
+    // Groups of groups: each round knows more, and ends when none is left.
+    while !pending.is_empty() {
+        let unknown: BTreeSet<_> = pending.iter().map(|target| target.id()).collect();
+        let waits = |target: &&Target| target.probe.members().iter().any(|id| unknown.contains(id));
+        let (waiting, ready): (Vec<_>, Vec<_>) = pending.iter().copied().partition(waits);
+        // A circle, which no valid config has, would wait for ever.
+        let (now, later) = if ready.is_empty() { (waiting, Vec::new()) } else { (ready, waiting) };
+        for target in now {
+            let context = context_of(target, targets, &results);
+            let finished = at_once(target, &context, clock.now());
+            results.insert(finished.id, finished.result);
+        }
+        pending = later;
     }
     targets.iter().filter_map(|target| results.remove_entry(target.id())).collect()
 }

@@ -191,13 +191,13 @@ impl Watcher {
             && !paused
             && !self.sight.blocks(self.reach(id))
         {
-            let target = target.clone();
-            let context = self.context(&target);
             if target.asks_nobody() {
+                let target = target.clone();
+                let context = self.context(&target);
                 let finished = check::at_once(&target, &context, self.surroundings.clock.now());
                 self.finished(finished);
             } else {
-                self.checks.start(&target, context);
+                self.checks.start(target);
             }
         }
     }
