@@ -28,6 +28,8 @@ mod grpc;
 mod http;
 mod imap;
 mod json;
+#[cfg(test)]
+mod loopback;
 #[cfg(feature = "mqtt")]
 mod mqtt;
 #[cfg(feature = "mysql")]

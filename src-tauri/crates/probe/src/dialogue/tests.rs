@@ -2,33 +2,25 @@
 
 use std::fmt::Write;
 use std::future::Future;
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use health::{Observation, Outcome};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
+use crate::loopback::Server;
 use crate::{Context, FieldError, Probe, Values};
 
 /// Never reached by what answers.
 pub(crate) const PATIENT: Duration = Duration::from_secs(30);
 
-/// A server on a free loopback port that treats every connection the same. It
-/// ends with the test.
+/// A server that tells what it hears.
 pub(crate) struct Scripted {
     pub(crate) port: u16,
-    accepting: JoinHandle<()>,
+    _server: Server,
     heard: mpsc::UnboundedReceiver<String>,
-}
-
-impl Drop for Scripted {
-    fn drop(&mut self) {
-        self.accepting.abort();
-    }
 }
 
 impl Scripted {
@@ -66,15 +58,9 @@ impl Scripted {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
-        let port = listener.local_addr().expect("bound").port();
         let (tell, heard) = mpsc::unbounded_channel();
-        let accepting = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, tell.clone()));
-            }
-        });
-        Self { port, accepting, heard }
+        let server = Server::new(move |stream| serve(stream, tell.clone())).await;
+        Self { port: server.port, _server: server, heard }
     }
 
     /// What was said to it so far, by a check that has ended.

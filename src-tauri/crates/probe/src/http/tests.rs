@@ -14,77 +14,23 @@ use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
+use crate::loopback::{Server, read_request};
 
 /// Long enough to never be reached by what answers.
 const PATIENT: Duration = Duration::from_secs(30);
 /// For what never answers.
 const SHORT: Duration = Duration::from_millis(300);
 
-/// A server on a free loopback port that treats every connection the same. It
-/// ends with the test.
-struct Server {
-    port: u16,
-    accepting: JoinHandle<()>,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.accepting.abort();
-    }
-}
-
 impl Server {
-    async fn new<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
-        let port = listener.local_addr().expect("bound").port();
-        let accepting = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream));
-            }
-        });
-        Self { port, accepting }
-    }
-
-    /// Reads a request, writes `response` as it is, and closes.
-    async fn answering(response: impl Into<Vec<u8>>) -> Self {
-        let response = Arc::new(response.into());
-        Self::new(move |mut stream| {
-            let response = response.clone();
-            async move {
-                read_request(&mut stream).await;
-                // The client may have had enough before all is written.
-                let _ = stream.write_all(&response).await;
-            }
-        })
-        .await
-    }
-
     fn url(&self) -> String {
         format!("http://127.0.0.1:{}/", self.port)
     }
-}
-
-/// The request up to its body: `GET / HTTP/1.1`, then a line a header.
-async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Vec<String> {
-    let mut lines = BufReader::new(stream).lines();
-    let mut request = Vec::new();
-    while let Ok(Some(line)) = lines.next_line().await {
-        if line.is_empty() {
-            break;
-        }
-        request.push(line);
-    }
-    request
 }
 
 fn response(status: &str, body: &str) -> String {
@@ -184,7 +130,7 @@ async fn what_is_sent() {
 async fn a_refused_connection() {
     let server = Server::answering("").await;
     let (url, port) = (server.url(), server.port);
-    server.accepting.abort();
+    drop(server);
     // The port is closed once the task is gone, not when it is told to go.
     while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_ok() {
         tokio::task::yield_now().await;

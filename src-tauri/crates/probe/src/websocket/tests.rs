@@ -1,47 +1,19 @@
-use std::net::Ipv4Addr;
-
 use health::{Observation, Outcome};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::net::TcpStream;
 use tokio_tungstenite::accept_async;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::*;
+use crate::loopback::Server;
 
 const PATIENT: Duration = Duration::from_secs(30);
 /// For what never answers, after what does.
 const SHORT: Duration = Duration::from_secs(1);
 
-/// Does the same to every connection, until the test ends.
-struct Host {
-    port: u16,
-    accepting: JoinHandle<()>,
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        self.accepting.abort();
-    }
-}
-
-impl Host {
-    async fn new<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
-        let port = listener.local_addr().expect("bound").port();
-        let accepting = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream));
-            }
-        });
-        Self { port, accepting }
-    }
-
+impl Server {
     /// Opens the WebSocket as it should, then does what it wants.
     async fn opening<F>(
         talk: impl Fn(WebSocketStream<TcpStream>) -> F + Copy + Send + 'static,
@@ -53,21 +25,6 @@ impl Host {
             if let Ok(socket) = accept_async(stream).await {
                 talk(socket).await;
             }
-        })
-        .await
-    }
-
-    /// Writes this after the request.
-    async fn answering(answer: &'static str) -> Self {
-        Self::new(move |mut stream| async move {
-            let mut lines = BufReader::new(&mut stream).lines();
-            while lines
-                .next_line()
-                .await
-                .is_ok_and(|line| line.is_some_and(|line| !line.is_empty()))
-            {}
-            // The client may have had enough before all is written.
-            let _ = stream.write_all(answer.as_bytes()).await;
         })
         .await
     }
@@ -105,7 +62,7 @@ async fn echo(mut socket: WebSocketStream<TcpStream>) {
 
 #[tokio::test]
 async fn it_opens_talks_and_closes() {
-    let host = Host::opening(echo).await;
+    let host = Server::opening(echo).await;
     assert_eq!(host.check(json!({})).await, ok("connected"));
     assert_eq!(host.check(json!({"send": "hello"})).await, ok("got \"hello\""));
     let keys = json!({"send": "hello", "expect": "ell", "expect_regex": "^h"});
@@ -119,7 +76,7 @@ async fn it_opens_talks_and_closes() {
 #[tokio::test]
 async fn the_server_gets_a_closing_frame() {
     let (closed, mut closings) = tokio::sync::mpsc::unbounded_channel();
-    let host = Host::new(move |stream| {
+    let host = Server::new(move |stream| {
         let closed = closed.clone();
         async move {
             let mut socket = accept_async(stream).await.expect("a WebSocket");
@@ -136,7 +93,7 @@ async fn the_server_gets_a_closing_frame() {
 
 #[tokio::test]
 async fn a_server_that_does_not_close_its_side_is_left() {
-    let host = Host::opening(|socket| async move {
+    let host = Server::opening(|socket| async move {
         let _open = socket;
         std::future::pending::<()>().await;
     })
@@ -146,7 +103,7 @@ async fn a_server_that_does_not_close_its_side_is_left() {
 
 #[tokio::test]
 async fn messages_until_one_is_as_expected() {
-    let host = Host::opening(|mut socket| async move {
+    let host = Server::opening(|mut socket| async move {
         for message in ["one", "two"] {
             socket.send(Message::text(message)).await.expect("sent");
         }
@@ -170,7 +127,7 @@ async fn messages_until_one_is_as_expected() {
 
 #[tokio::test]
 async fn a_server_that_says_nothing() {
-    let host = Host::opening(echo).await;
+    let host = Server::opening(echo).await;
     let seen = host.check_within(SHORT, json!({"expect": "x"})).await;
     assert_eq!(seen.outcome, failed("timed out after 1 s, waiting for a message (127.0.0.1:PORT)"));
     assert_eq!(seen.response_time, None);
@@ -178,7 +135,7 @@ async fn a_server_that_says_nothing() {
 
 #[tokio::test]
 async fn a_server_that_never_stops_talking() {
-    let host = Host::opening(|mut socket| async move {
+    let host = Server::opening(|mut socket| async move {
         while socket.send(Message::text("x".repeat(1022))).await.is_ok() {}
     })
     .await;
@@ -186,7 +143,7 @@ async fn a_server_that_never_stops_talking() {
         host.check(json!({"expect": "y"})).await,
         failed("expected text \"y\" not found in the first 64 KiB, 64 messages (127.0.0.1:PORT)")
     );
-    let empty = Host::opening(|mut socket| async move {
+    let empty = Server::opening(|mut socket| async move {
         while socket.send(Message::Ping("".into())).await.is_ok() {}
     })
     .await;
@@ -198,7 +155,7 @@ async fn a_server_that_never_stops_talking() {
 
 #[tokio::test]
 async fn messages_that_are_too_long() {
-    let long = Host::opening(|mut socket| async move {
+    let long = Server::opening(|mut socket| async move {
         let _ = socket.send(Message::text("x".repeat(1 << 20))).await;
         echo(socket).await;
     })
@@ -211,7 +168,7 @@ async fn messages_that_are_too_long() {
         )
     );
     // A frame of 2^63 - 1 bytes, of which none comes.
-    let lying = Host::opening(|mut socket| async move {
+    let lying = Server::opening(|mut socket| async move {
         let frame = b"\x81\x7f\x7f\xff\xff\xff\xff\xff\xff\xff";
         socket.get_mut().write_all(frame).await.expect("sent");
         echo(socket).await;
@@ -225,7 +182,7 @@ async fn messages_that_are_too_long() {
 
 #[tokio::test]
 async fn connections_that_break() {
-    let closing = Host::opening(|mut socket| async move {
+    let closing = Server::opening(|mut socket| async move {
         let reason = CloseFrame { code: CloseCode::Policy, reason: "not\nyou".into() };
         let _ = socket.close(Some(reason)).await;
         echo(socket).await;
@@ -238,7 +195,7 @@ async fn connections_that_break() {
              waiting for a message"
         )
     );
-    let silent = Host::opening(|mut socket| async move {
+    let silent = Server::opening(|mut socket| async move {
         let _ = socket.close(None).await;
         echo(socket).await;
     })
@@ -250,12 +207,12 @@ async fn connections_that_break() {
              waiting for a message"
         )
     );
-    let gone = Host::opening(|socket| async move { drop(socket) }).await;
+    let gone = Server::opening(|socket| async move { drop(socket) }).await;
     assert_eq!(
         gone.check(json!({"expect": "x"})).await,
         failed("connection closed by 127.0.0.1:PORT, waiting for a message")
     );
-    let garbage = Host::opening(|mut socket| async move {
+    let garbage = Server::opening(|mut socket| async move {
         socket.get_mut().write_all(b"\xff\0").await.expect("sent");
         echo(socket).await;
     })
@@ -297,7 +254,7 @@ async fn upgrades_that_are_refused() {
         ),
         ("", "connection closed by 127.0.0.1:PORT, opening the WebSocket"),
     ] {
-        let host = Host::answering(answer).await;
+        let host = Server::answering(answer).await;
         let seen = host.check_within(PATIENT, json!({})).await;
         assert_eq!(seen.outcome, failed(message), "{answer:?}");
         assert_eq!(seen.response_time.is_some(), !answer.is_empty());
@@ -317,13 +274,13 @@ async fn answers_that_are_no_upgrade() {
         "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\
          Sec-WebSocket-Accept: x\r\n\r\n",
     ] {
-        let outcome = Host::answering(answer).await.check(json!({})).await;
+        let outcome = Server::answering(answer).await.check(json!({})).await;
         let message = outcome.message();
         let start = "the answer of 127.0.0.1:PORT is not a valid WebSocket: ";
         assert!(message.starts_with(start), "{answer:?}: {message}");
         assert!(message.ends_with(", opening the WebSocket"), "{answer:?}: {message}");
     }
-    let endless = Host::new(|mut stream| async move {
+    let endless = Server::new(|mut stream| async move {
         let mut sent = stream.write_all(b"HTTP/1.1 101 X\r\nX: ").await;
         let mut request = [0; 1024];
         let _ = stream.read(&mut request).await;
@@ -339,7 +296,7 @@ async fn answers_that_are_no_upgrade() {
 #[tokio::test]
 async fn what_is_sent() {
     let (sent, mut requests) = tokio::sync::mpsc::unbounded_channel();
-    let host = Host::new(move |stream| {
+    let host = Server::new(move |stream| {
         let sent = sent.clone();
         async move {
             let mut request = Vec::new();
@@ -374,7 +331,7 @@ async fn what_is_sent() {
 
 #[tokio::test]
 async fn subprotocols() {
-    let host = Host::opening(echo).await;
+    let host = Server::opening(echo).await;
     assert_eq!(
         host.check(json!({"subprotocol": "chat"})).await,
         failed(
