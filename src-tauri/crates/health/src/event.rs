@@ -1,5 +1,8 @@
+use std::sync::Arc;
+
 use crate::id::ServiceId;
-use crate::incident::{Incident, IncidentId};
+use crate::incident::Incident;
+use crate::notice::Notice;
 use crate::result::CheckResult;
 use crate::status::ServiceStatus;
 use crate::time::Timestamp;
@@ -13,7 +16,7 @@ pub enum Event {
         /// Whose.
         service: ServiceId,
         /// With what.
-        result: CheckResult,
+        result: Arc<CheckResult>,
     },
     /// A service shows another status than before.
     StatusChanged {
@@ -81,32 +84,4 @@ pub enum Event {
         /// Paused from now on, or resumed.
         paused: bool,
     },
-}
-
-/// What a notice is about; a desktop gives each its urgency and icon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoticeKind {
-    /// A service is down.
-    Down,
-    /// It is up again.
-    Recovered,
-    /// It flaps: the last word until it settles.
-    Flapping,
-}
-
-/// One message to a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// When.
-    pub at: Timestamp,
-    /// About which service.
-    pub service: ServiceId,
-    /// About which incident; a recovery takes the place of its outage's notice.
-    pub incident: Option<IncidentId>,
-    /// What happened.
-    pub kind: NoticeKind,
-    /// "PostgreSQL is down"
-    pub title: String,
-    /// "connection refused (127.0.0.1:5432). 5 services affected."
-    pub body: String,
 }

@@ -152,8 +152,14 @@ impl DependencyGraph {
 
     fn reach(&self, id: &ServiceId, edges: &[Vec<usize>]) -> BTreeSet<ServiceId> {
         let Some(&start) = self.index.get(id) else { return BTreeSet::new() };
-        let order = visit(edges, start, &mut vec![false; self.ids.len()]);
-        order.into_iter().filter(|&node| node != start).map(|node| self.ids[node].clone()).collect()
+        // Costs what is reached, not what there is.
+        let mut seen = BTreeSet::from([start]);
+        let mut queue = vec![start];
+        while let Some(node) = queue.pop() {
+            queue.extend(edges[node].iter().copied().filter(|&next| seen.insert(next)));
+        }
+        seen.remove(&start);
+        seen.into_iter().map(|node| self.ids[node].clone()).collect()
     }
 }
 

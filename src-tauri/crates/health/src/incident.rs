@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::ServiceId;
@@ -26,9 +28,9 @@ pub struct Incident {
     /// The root cause: a dependency, however far, with an incident of its own.
     pub caused_by: Option<ServiceId>,
     /// The first failing result in full.
-    pub first_failure: CheckResult,
+    pub first_failure: Arc<CheckResult>,
     /// The last result before it that was not unhealthy.
-    pub last_good: Option<CheckResult>,
+    pub last_good: Option<Arc<CheckResult>>,
 }
 
 impl Incident {

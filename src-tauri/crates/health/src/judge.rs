@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::flap::Flapping;
@@ -52,8 +54,8 @@ pub struct Judge {
     /// Results in a row that were not unhealthy.
     good: u32,
     /// The first result of the current run of unhealthy ones.
-    first_failure: Option<CheckResult>,
-    last_good: Option<CheckResult>,
+    first_failure: Option<Arc<CheckResult>>,
+    last_good: Option<Arc<CheckResult>>,
     flapping: Flapping,
 }
 
@@ -77,7 +79,7 @@ impl Judge {
     }
 
     /// Takes the next result.
-    pub fn observe(&mut self, policy: JudgePolicy, result: &CheckResult) -> Verdict {
+    pub fn observe(&mut self, policy: JudgePolicy, result: &Arc<CheckResult>) -> Verdict {
         let raw = result.status;
         let run = match self.run {
             Some((status, length)) if status == raw => length.saturating_add(1),
@@ -142,12 +144,12 @@ impl Judge {
     }
 
     /// The first of the current unhealthy results in a row.
-    pub fn first_failure(&self) -> Option<&CheckResult> {
+    pub fn first_failure(&self) -> Option<&Arc<CheckResult>> {
         self.first_failure.as_ref().filter(|_| self.failures() > 0)
     }
 
     /// The last result that was not unhealthy.
-    pub fn last_good(&self) -> Option<&CheckResult> {
+    pub fn last_good(&self) -> Option<&Arc<CheckResult>> {
         self.last_good.as_ref()
     }
 
@@ -183,8 +185,8 @@ mod tests {
     use crate::time::Timestamp;
     use proptest::prelude::*;
 
-    fn result(at: i64, status: Status) -> CheckResult {
-        CheckResult::new(Timestamp(at), status, Some(1.0), "")
+    fn result(at: i64, status: Status) -> Arc<CheckResult> {
+        Arc::new(CheckResult::new(Timestamp(at), status, Some(1.0), ""))
     }
 
     fn statuses(raw: &str) -> String {

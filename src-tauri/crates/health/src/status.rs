@@ -53,6 +53,10 @@ pub enum ServiceStatus {
 }
 
 impl ServiceStatus {
+    /// Every status, in the order of the enum.
+    pub const ALL: [Self; 5] =
+        [Self::Healthy, Self::Degraded, Self::Unhealthy, Self::Unknown, Self::Paused];
+
     /// The status' name in snake case.
     pub const fn as_str(self) -> &'static str {
         match self {

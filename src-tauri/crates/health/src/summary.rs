@@ -1,4 +1,4 @@
-use crate::fleet::{Fleet, ServiceState};
+use crate::fleet::{Fleet, Tally};
 use crate::status::{Overall, ServiceStatus};
 use crate::words::services;
 
@@ -17,68 +17,60 @@ pub struct Summary {
 }
 
 impl Fleet {
-    /// The first line of window, tooltip and menu.
+    /// The first line of window, tooltip and menu; muted services do not count.
     pub fn summary(&self, offline: bool) -> Summary {
-        Summary::of(self.services(), offline, self.pause_all().is_some())
-    }
-}
-
-impl Summary {
-    /// Sums up all services; muted ones do not count.
-    pub fn of<'a>(
-        services: impl IntoIterator<Item = &'a ServiceState>,
-        offline: bool,
-        all_paused: bool,
-    ) -> Self {
-        let services: Vec<_> = services.into_iter().collect();
-        let counted: Vec<_> = services.iter().copied().filter(|s| !s.is_muted()).collect();
-        let overall = if all_paused && !services.is_empty() {
+        let tally = self.tally();
+        let overall = if self.pause_all().is_some() && !tally.is_empty() {
             Overall::Paused
         } else {
-            Overall::of(counted.iter().map(|s| s.status), offline)
+            Overall::of(tally.statuses(), offline)
         };
-        let down: Vec<_> =
-            counted.iter().copied().filter(|s| s.status == ServiceStatus::Unhealthy).collect();
-        let mut roots: Vec<_> = down.iter().copied().filter(|s| s.caused_by().is_none()).collect();
-        roots.sort_by_key(|s| (s.incident.as_ref().map(|i| i.started_at), &s.member.id));
+        let name = |id| self.service(id).map_or("", |state| state.member.name.as_str());
         let headline = match overall {
-            Overall::Unhealthy => outage(&roots, &down),
-            Overall::Degraded => degraded(&counted),
+            Overall::Unhealthy => {
+                outage(tally.roots().map(name), tally.count(ServiceStatus::Unhealthy))
+            }
+            Overall::Degraded => degraded(tally.slow().map(name)),
             Overall::Healthy => "Everything is healthy".to_owned(),
             Overall::Offline => "This computer is offline".to_owned(),
             Overall::Paused => "Checks are paused".to_owned(),
-            Overall::Unknown if services.is_empty() => "No services yet".to_owned(),
+            Overall::Unknown if tally.is_empty() => "No services yet".to_owned(),
             Overall::Unknown => "Waiting for first results".to_owned(),
         };
-        Self { overall, root_causes: roots.len(), headline, detail: detail(overall, &services) }
+        let root_causes = tally.roots().len();
+        Summary { overall, root_causes, headline, detail: detail(overall, tally) }
     }
 }
 
-fn outage(roots: &[&ServiceState], down: &[&ServiceState]) -> String {
-    let affected = down.len() - roots.len();
-    let who = match roots {
-        [] => return format!("{} down", services(down.len())),
-        [one] => format!("{} is down", one.member.name),
-        [one, two] => format!("{} and {} are down", one.member.name, two.member.name),
-        [first, rest @ ..] => format!("{} and {} others are down", first.member.name, rest.len()),
+/// The first names, at most as many as are ever said.
+fn first<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    names.take(2).collect()
+}
+
+fn outage<'a>(roots: impl ExactSizeIterator<Item = &'a str>, down: usize) -> String {
+    let count = roots.len();
+    let who = match (first(roots).as_slice(), count) {
+        ([], _) => return format!("{} down", services(down)),
+        ([one], _) => format!("{one} is down"),
+        ([one, two], 2) => format!("{one} and {two} are down"),
+        ([one, ..], _) => format!("{one} and {} others are down", count - 1),
     };
+    let affected = down - count;
     if affected == 0 { who } else { format!("{who}, {} affected", services(affected)) }
 }
 
-fn degraded(counted: &[&ServiceState]) -> String {
-    let slow: Vec<_> = counted.iter().filter(|s| s.status == ServiceStatus::Degraded).collect();
-    match slow.as_slice() {
-        [one] => format!("{} is slow", one.member.name),
-        [one, two] => format!("{} and {} are slow", one.member.name, two.member.name),
-        _ => format!("{} are slow", services(slow.len())),
+fn degraded<'a>(slow: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let count = slow.len();
+    match (first(slow).as_slice(), count) {
+        ([one], 1) => format!("{one} is slow"),
+        ([one, two], 2) => format!("{one} and {two} are slow"),
+        _ => format!("{} are slow", services(count)),
     }
 }
 
 /// What the headline leaves out: how the rest is, by number.
-fn detail(overall: Overall, all: &[&ServiceState]) -> String {
-    let count = |status| all.iter().filter(|s| s.status == status && !s.is_muted()).count();
-    let muted = all.iter().filter(|s| s.is_muted()).count();
-    let healthy = count(ServiceStatus::Healthy);
+fn detail(overall: Overall, tally: &Tally) -> String {
+    let healthy = tally.count(ServiceStatus::Healthy);
     let rest = match overall {
         Overall::Healthy => services(healthy),
         Overall::Offline => "services beyond it are not observed".to_owned(),
@@ -92,14 +84,14 @@ fn detail(overall: Overall, all: &[&ServiceState]) -> String {
         Overall::Unknown | Overall::Paused => format!("{healthy} healthy"),
     };
     let slow = match overall {
-        Overall::Unhealthy => count(ServiceStatus::Degraded),
+        Overall::Unhealthy => tally.count(ServiceStatus::Degraded),
         _ => 0,
     };
     let extras = [
         (slow, "slow"),
-        (count(ServiceStatus::Unknown), "not known"),
-        (count(ServiceStatus::Paused), "paused"),
-        (muted, "muted"),
+        (tally.count(ServiceStatus::Unknown), "not known"),
+        (tally.count(ServiceStatus::Paused), "paused"),
+        (tally.muted(), "muted"),
     ];
     let extras = extras.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
     std::iter::once(rest).filter(|r| !r.is_empty()).chain(extras).collect::<Vec<_>>().join(" · ")

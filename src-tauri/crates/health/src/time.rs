@@ -43,6 +43,16 @@ impl Timestamp {
     }
 }
 
+/// A moment as both clocks tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The time of day; it may be set.
+    pub wall: Timestamp,
+    /// How long everything runs already: it only goes forward, and may stand
+    /// still while the machine sleeps.
+    pub running: Duration,
+}
+
 impl Add<Millis> for Timestamp {
     type Output = Self;
     fn add(self, ms: Millis) -> Self {

@@ -1,6 +1,7 @@
 //! Outages of several services: what is announced, when, and what is not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use health::{
     CheckResult, Event, Fleet, JudgePolicy, Member, Notice, Overall, Pause, ServiceId,
@@ -29,9 +30,9 @@ fn fleet(members: Vec<Member>) -> Fleet {
     Fleet::new(members, BTreeMap::new(), None, 1, Timestamp(0))
 }
 
-fn result(at: i64, status: Status) -> CheckResult {
+fn result(at: i64, status: Status) -> Arc<CheckResult> {
     let message = if status == Status::Unhealthy { "refused" } else { "ok" };
-    CheckResult::new(Timestamp(at), status, Some(1.0), message)
+    Arc::new(CheckResult::new(Timestamp(at), status, Some(1.0), message))
 }
 
 /// Feeds one result per second and service, in the order given.
@@ -204,7 +205,7 @@ fn an_open_incident_is_the_same_after_a_restart_and_told_once() {
     let mut play = Play::new(fleet(chain()));
     play.times(3, &["db", "api", "web"].map(|s| (s, H)));
     play.times(5, &["db", "api", "web"].map(|s| (s, U)));
-    let before = play.fleet.service(&id("db")).expect("db").incident.clone().expect("open");
+    let before = play.fleet.service(&id("db")).expect("db").incident().cloned().expect("open");
     let saved = play
         .fleet
         .services()
@@ -219,7 +220,7 @@ fn an_open_incident_is_the_same_after_a_restart_and_told_once() {
     assert_eq!(after.fleet.service(&id("db")).expect("db").status, ServiceStatus::Unhealthy);
     after.times(40, &["db", "api", "web"].map(|s| (s, U)));
     assert_eq!(after.notices(), [] as [&str; 0]);
-    let incident = after.fleet.service(&id("db")).expect("db").incident.clone().expect("open");
+    let incident = after.fleet.service(&id("db")).expect("db").incident().cloned().expect("open");
     assert_eq!((incident.id, incident.started_at), (before.id, before.started_at));
 }
 
@@ -259,7 +260,7 @@ proptest! {
                 health::NoticeKind::Flapping => {}
             }
         }
-        let db = play.fleet.service(&id("db")).expect("db").incident.clone().expect("down");
+        let db = play.fleet.service(&id("db")).expect("db").incident().cloned().expect("down");
         prop_assert!(told.contains(&db.id));
     }
 }
