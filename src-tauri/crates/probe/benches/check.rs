@@ -3,7 +3,9 @@
 //!
 //! The server is this program once more, as a process whose time is not
 //! counted. All take turns in short rounds, so that what else the machine does
-//! falls on all of them; a ratio is the median of those within a round.
+//! falls on all of them; a ratio is the median of those within a round. Of a
+//! kind that arguments name one of, only what they name is measured:
+//! `cargo bench -p probe --bench check -- Steady "one worker"`.
 
 use std::error::Error;
 use std::future::Future;
@@ -41,14 +43,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The platform's verifier that bare reqwest takes needs one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let server = Server::start()?;
-    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    for (flavour, runtime) in runtimes()? {
-        for pace in [Pace::Crowded, Pace::Steady, Pace::Bursts] {
+    for (flavour, runtime) in wanted(runtimes()?, |(flavour, _)| (*flavour).to_owned()) {
+        let paces = [Pace::Crowded, Pace::Steady, Pace::Bursts];
+        for pace in wanted(paces, |pace| format!("{pace:?}")) {
             println!("\n{flavour}, {pace:?}");
-            measure(&runtime, pace, &server.ports, only.as_deref())?;
+            measure(&runtime, pace, &server.ports)?;
         }
     }
     Ok(())
+}
+
+/// Those of a kind that arguments name, or all.
+fn wanted<T>(all: impl IntoIterator<Item = T>, name: impl Fn(&T) -> String) -> Vec<T> {
+    let is_named = |one: &T| std::env::args().any(|argument| argument == name(one));
+    let (named, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_named);
+    if named.is_empty() { others } else { named }
 }
 
 /// How checks follow each other.
@@ -74,13 +83,13 @@ type Once = Box<dyn Fn(usize) -> Doing + Send + Sync>;
 /// Something to measure: does it once, at one of the server's ports.
 struct Subject {
     name: &'static str,
-    /// What it is held against: its place in the table.
-    peer: usize,
+    /// What it is held against.
+    peer: &'static str,
     once: Once,
 }
 
 impl Subject {
-    fn new<O, D>(name: &'static str, peer: usize, once: O) -> Self
+    fn new<O, D>(name: &'static str, peer: &'static str, once: O) -> Self
     where
         O: Fn(usize) -> D + Send + Sync + 'static,
         D: Future<Output = ()> + Send + 'static,
@@ -90,7 +99,7 @@ impl Subject {
 
     fn check(
         name: &'static str,
-        peer: usize,
+        peer: &'static str,
         ports: &[u16],
         kind: Kind,
         keys: impl Fn(u16) -> Value,
@@ -120,48 +129,45 @@ fn subjects(ports: &[u16]) -> Result<Vec<Arc<Subject>>, Box<dyn Error>> {
         ports.iter().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, *port))).collect();
     let urls: Vec<_> = ports.iter().map(|port| url(*port)).collect();
     let subjects = [
-        Subject::new("bare reqwest", 0, move |n| {
+        Subject::new("bare reqwest", "bare reqwest", move |n| {
             let request = client.get(&urls[n % urls.len()]);
             async move { assert!(request.send().await.expect("a response").status().is_success()) }
         }),
-        Subject::check("http", 0, ports, Kind::Http, |port| json!({"url": url(port)}))?,
-        Subject::check("http, its JSON judged", 0, ports, Kind::Http, |port| {
+        Subject::check(
+            "http",
+            "bare reqwest",
+            ports,
+            Kind::Http,
+            |port| json!({"url": url(port)}),
+        )?,
+        Subject::check("http, its JSON judged", "bare reqwest", ports, Kind::Http, |port| {
             let expected = json!([{"path": "$.status", "equals": "ok"}]);
             json!({"url": url(port), "headers": {"X-Api-Key": "x"}, "expect_json": expected})
         })?,
-        Subject::new("bare connect", 3, move |n| {
+        Subject::new("bare connect", "bare connect", move |n| {
             let connecting = TcpStream::connect(addresses[n % addresses.len()]);
             async move { drop(connecting.await.expect("a connection")) }
         }),
         Subject::check(
             "tcp",
-            3,
+            "bare connect",
             ports,
             Kind::Tcp,
             |port| json!({"host": "127.0.0.1", "port": port}),
         )?,
-        Subject::new("nothing", 5, |_| async {}),
+        Subject::new("nothing", "nothing", |_| async {}),
     ];
     Ok(subjects.into_iter().map(Arc::new).collect())
 }
 
-fn measure(
-    runtime: &Runtime,
-    pace: Pace,
-    ports: &[u16],
-    only: Option<&str>,
-) -> Result<(), Box<dyn Error>> {
-    let subjects = subjects(ports)?;
+fn measure(runtime: &Runtime, pace: Pace, ports: &[u16]) -> Result<(), Box<dyn Error>> {
+    let subjects = wanted(subjects(ports)?, |subject| subject.name.to_owned());
     let mut rounds: Vec<Vec<f64>> = Vec::new();
     for _ in 0..=ROUNDS {
-        let wanted = |subject: &Subject| only.is_none_or(|only| subject.name == only);
         let mut times = Vec::new();
         for subject in &subjects {
-            times.push(match wanted(subject) {
-                // A task, as the app's engine is one.
-                true => runtime.block_on(runtime.spawn(microseconds(subject.clone(), pace)))?,
-                false => 1.0,
-            });
+            // A task, as the app's engine is one.
+            times.push(runtime.block_on(runtime.spawn(microseconds(subject.clone(), pace)))?);
         }
         rounds.push(times);
     }
@@ -169,8 +175,10 @@ fn measure(
     let rounds = &rounds[1..];
     for (row, subject) in subjects.iter().enumerate() {
         let time = median(rounds.iter().map(|round| round[row]));
-        let ratio = median(rounds.iter().map(|round| round[row] / round[subject.peer]));
-        println!("{:24} {time:7.1} µs {ratio:6.2} ×", subject.name);
+        let peer = subjects.iter().position(|other| other.name == subject.peer);
+        let ratio = peer.map(|peer| median(rounds.iter().map(|round| round[row] / round[peer])));
+        let ratio = ratio.map(|ratio| format!("{ratio:6.2} ×")).unwrap_or_default();
+        println!("{:24} {time:7.1} µs {ratio}", subject.name);
     }
     Ok(())
 }

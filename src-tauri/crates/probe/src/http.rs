@@ -21,9 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use health::Thresholds;
+use parking_lot::Mutex;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, Response, StatusCode};
-use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use self::client::{Client, Options, Version};
@@ -67,7 +67,7 @@ struct HttpProbe {
     max_redirects: u32,
     reads_body: bool,
     /// What a connection that is used again showed when it was new.
-    chain: watch::Sender<Option<Arc<Chain>>>,
+    chain: Mutex<Option<Arc<Chain>>>,
 }
 
 /// What is added to the request to say who asks.
@@ -97,14 +97,14 @@ impl HttpProbe {
             version: Version::read(&form)?,
             proxy: Proxy::read(&form)?,
         };
-        let host = request.host();
+        let host = request.host().to_owned();
         options.family.fits(&host)?;
         Ok(Self {
             client: client(&host, &options)?,
             login: Login::read(&form, &request, &options)?,
             host,
             reads_body: options.reuse_connection || expectations.without_body().is_err(),
-            chain: watch::Sender::new(None),
+            chain: Mutex::new(None),
             max_redirects: form.or("max_redirects", MAX_REDIRECTS, whole)?,
             expectations: Arc::new(expectations),
             request,
@@ -120,7 +120,8 @@ impl HttpProbe {
         if let Some(content_type) = response.headers().get(CONTENT_TYPE) {
             trace.note("content_type", String::from_utf8_lossy(content_type.as_bytes()));
         }
-        trace.saw_headers(evidence::headers(response.headers()));
+        let headers = response.headers().clone();
+        trace.saw_headers(move || evidence::headers(&headers));
         self.remember_certificates(trace);
         self.tls.look_at_expiry(trace);
         let head = self.expectations.judge_status(status);
@@ -215,9 +216,9 @@ impl HttpProbe {
     /// A connection that is used again shows its certificates no second time.
     fn remember_certificates(&self, trace: &Trace) {
         if let Some(chain) = trace.certificates() {
-            self.chain.send_replace(Some(chain));
-        } else if let Some(chain) = &*self.chain.borrow()
-            && trace.host() == self.host
+            *self.chain.lock() = Some(chain);
+        } else if let Some(chain) = &*self.chain.lock()
+            && *trace.host() == *self.host
             && self.request.url.scheme() == "https"
         {
             trace.saw_certificates(chain.by_now());

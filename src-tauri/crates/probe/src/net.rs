@@ -14,7 +14,7 @@ use url::Url;
 use crate::failure::Failure;
 use crate::field::{Field, FieldType, Form, Parsed, Section, Step, mistake, text};
 use crate::text::clean;
-use crate::trace::{Phase, Trace};
+use crate::trace::Trace;
 
 /// How long an attempt to connect goes on alone before the next address is
 /// tried beside it (RFC 8305, section 8).
@@ -31,9 +31,9 @@ pub(crate) fn endpoint(host: &str, port: u16) -> String {
 }
 
 /// The host of `url` without the brackets of an IPv6 address.
-pub(crate) fn host_of(url: &Url) -> String {
+pub(crate) fn host_of(url: &Url) -> &str {
     let host = url.host_str().unwrap_or_default();
-    host.trim_start_matches('[').trim_end_matches(']').to_owned()
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// Whether `host` (without brackets) is this machine.
@@ -213,7 +213,7 @@ pub(crate) async fn address(trace: &Trace, host: &str, family: Family) -> Result
 }
 
 async fn find(trace: &Trace, host: &str, family: Family) -> Result<Vec<IpAddr>, Failure> {
-    trace.enter(Phase::LookingUp(host.to_owned()));
+    trace.look_up(host);
     let found = async { family.choose(host, look_up(host).await?) }.await;
     found.map_err(|failure| Failure::NoAnswer(failure.to_string()))
 }

@@ -76,7 +76,7 @@ impl OAuth {
         let (id, secret) = (needed("oauth_client_id")?, needed("oauth_client_secret")?);
         let scope = form.optional("oauth_scope", line)?;
         Ok(Some(Self {
-            client: client_for(&net::host_of(&url))?,
+            client: client_for(net::host_of(&url))?,
             request: request(url, scope),
             credentials: Credentials::client(id, secret).ok_or_else(|| unfit("oauth_client_id"))?,
             token: Mutex::new(None),

@@ -79,7 +79,7 @@ impl Request {
     }
 
     /// The host without the brackets of an IPv6 address.
-    pub(super) fn host(&self) -> String {
+    pub(super) fn host(&self) -> &str {
         net::host_of(&self.url)
     }
 
