@@ -6,8 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use dns_lookup::{LookupError, LookupErrorKind};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::net::TcpStream;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use url::Url;
 
@@ -222,17 +223,21 @@ async fn first_to_accept(
     targets: impl ExactSizeIterator<Item = SocketAddr>,
 ) -> io::Result<TcpStream> {
     let mut targets = targets;
-    let mut attempts = JoinSet::new();
+    if targets.len() == 1
+        && let Some(only) = targets.next()
+    {
+        return TcpStream::connect(only).await;
+    }
+    let mut attempts = FuturesUnordered::new();
     let mut first_error = None;
     loop {
         if let Some(target) = targets.next() {
-            attempts.spawn(TcpStream::connect(target));
+            attempts.push(TcpStream::connect(target));
         }
         tokio::select! {
-            ended = attempts.join_next() => match ended {
-                Some(Ok(Ok(stream))) => return Ok(stream),
-                Some(Ok(Err(error))) => { first_error.get_or_insert(error); }
-                Some(Err(stopped)) => { first_error.get_or_insert(io::Error::other(stopped)); }
+            ended = attempts.next() => match ended {
+                Some(Ok(stream)) => return Ok(stream),
+                Some(Err(error)) => { first_error.get_or_insert(error); }
                 None => return Err(first_error.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into())),
             },
             () = sleep(NEXT_ADDRESS_AFTER), if targets.len() > 0 => {}
