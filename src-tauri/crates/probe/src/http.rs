@@ -17,6 +17,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -148,9 +149,9 @@ impl HttpProbe {
     async fn ask(&self, trace: &Arc<Trace>) -> Result<Response, Failure> {
         let request = self.request.filled()?;
         let with = |credentials: &Credentials| {
-            let mut request = request.clone();
+            let mut request = request.clone().into_owned();
             credentials.add_to(&mut request.headers, trace);
-            request
+            Cow::Owned(request)
         };
         let oauth = match &self.login {
             Login::Written => return self.follow(request, trace).await,
@@ -176,7 +177,11 @@ impl HttpProbe {
     /// 1. A status that is expected is the answer, redirect or not.
     /// 2. With `max_redirects = 0`, or without a `Location`, so is any other.
     /// 3. Else the redirect is followed, up to `max_redirects` times.
-    async fn follow(&self, first: Request, trace: &Arc<Trace>) -> Result<Response, Failure> {
+    async fn follow(
+        &self,
+        first: Cow<'_, Request>,
+        trace: &Arc<Trace>,
+    ) -> Result<Response, Failure> {
         let mut request = first;
         let mut followed = 0;
         loop {
@@ -196,7 +201,8 @@ impl HttpProbe {
                 return Err(Failure::Unexpected(format!("too many redirects (more than {limit})")));
             }
             followed += 1;
-            request = request.redirected(status, location).map_err(Failure::Unexpected)?;
+            let next = request.into_owned().redirected(status, location);
+            request = Cow::Owned(next.map_err(Failure::Unexpected)?);
         }
     }
 

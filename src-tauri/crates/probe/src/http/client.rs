@@ -4,7 +4,6 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Response;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -116,8 +115,7 @@ impl Client {
             .request(request.method.clone(), request.url.clone())
             .headers(request.headers.clone());
         if let Some(body) = &request.body {
-            let bytes = Bytes::from(body.clone());
-            sending = sending.body(reqwest::Body::wrap(Body::new(bytes, trace)));
+            sending = sending.body(reqwest::Body::wrap(Body::new(body.clone(), trace)));
         }
         let response = sending.send().await.map_err(|error| self.failure(&error, trace))?;
         trace.connected(response.remote_addr());

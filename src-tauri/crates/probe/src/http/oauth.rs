@@ -135,7 +135,13 @@ fn request(url: Url, scope: Option<&str>) -> Request {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    Request { method: Method::POST, url, headers, body: Some(form.finish()) }
+    Request {
+        method: Method::POST,
+        url,
+        headers,
+        has_placeholders: false,
+        body: Some(form.finish().into()),
+    }
 }
 
 async fn read(response: &mut Response, client: &Client, trace: &Trace) -> Result<Vec<u8>, Failure> {
