@@ -231,9 +231,12 @@ impl HttpProbe {
         }
     }
 
-    /// Off the asynchronous threads: an unlucky expression over 1 MiB takes
-    /// long enough to hold up other checks.
+    /// Off the asynchronous threads where it may take long enough to hold up
+    /// other checks: an unlucky expression over 1 MiB does.
     async fn judge_body(&self, body: Body) -> Result<(), String> {
+        if self.expectations.are_judged_quickly(&body) {
+            return self.expectations.judge_body(&body);
+        }
         let expectations = self.expectations.clone();
         spawn_blocking(move || expectations.judge_body(&body))
             .await
