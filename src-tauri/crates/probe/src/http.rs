@@ -17,13 +17,14 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use health::Thresholds;
+use parking_lot::Mutex;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, Response, StatusCode};
-use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use self::client::{Client, Options, Version};
@@ -67,7 +68,7 @@ struct HttpProbe {
     max_redirects: u32,
     reads_body: bool,
     /// What a connection that is used again showed when it was new.
-    chain: watch::Sender<Option<Arc<Chain>>>,
+    chain: Mutex<Option<Arc<Chain>>>,
 }
 
 /// What is added to the request to say who asks.
@@ -97,14 +98,14 @@ impl HttpProbe {
             version: Version::read(&form)?,
             proxy: Proxy::read(&form)?,
         };
-        let host = request.host();
+        let host = request.host().to_owned();
         options.family.fits(&host)?;
         Ok(Self {
             client: client(&host, &options)?,
             login: Login::read(&form, &request, &options)?,
             host,
             reads_body: options.reuse_connection || expectations.without_body().is_err(),
-            chain: watch::Sender::new(None),
+            chain: Mutex::new(None),
             max_redirects: form.or("max_redirects", MAX_REDIRECTS, whole)?,
             expectations: Arc::new(expectations),
             request,
@@ -120,7 +121,8 @@ impl HttpProbe {
         if let Some(content_type) = response.headers().get(CONTENT_TYPE) {
             trace.note("content_type", String::from_utf8_lossy(content_type.as_bytes()));
         }
-        trace.saw_headers(evidence::headers(response.headers()));
+        let headers = response.headers().clone();
+        trace.saw_headers(move || evidence::headers(&headers));
         self.remember_certificates(trace);
         self.tls.look_at_expiry(trace);
         let head = self.expectations.judge_status(status);
@@ -147,9 +149,9 @@ impl HttpProbe {
     async fn ask(&self, trace: &Arc<Trace>) -> Result<Response, Failure> {
         let request = self.request.filled()?;
         let with = |credentials: &Credentials| {
-            let mut request = request.clone();
+            let mut request = request.clone().into_owned();
             credentials.add_to(&mut request.headers, trace);
-            request
+            Cow::Owned(request)
         };
         let oauth = match &self.login {
             Login::Written => return self.follow(request, trace).await,
@@ -175,7 +177,11 @@ impl HttpProbe {
     /// 1. A status that is expected is the answer, redirect or not.
     /// 2. With `max_redirects = 0`, or without a `Location`, so is any other.
     /// 3. Else the redirect is followed, up to `max_redirects` times.
-    async fn follow(&self, first: Request, trace: &Arc<Trace>) -> Result<Response, Failure> {
+    async fn follow(
+        &self,
+        first: Cow<'_, Request>,
+        trace: &Arc<Trace>,
+    ) -> Result<Response, Failure> {
         let mut request = first;
         let mut followed = 0;
         loop {
@@ -195,7 +201,8 @@ impl HttpProbe {
                 return Err(Failure::Unexpected(format!("too many redirects (more than {limit})")));
             }
             followed += 1;
-            request = request.redirected(status, location).map_err(Failure::Unexpected)?;
+            let next = request.into_owned().redirected(status, location);
+            request = Cow::Owned(next.map_err(Failure::Unexpected)?);
         }
     }
 
@@ -215,18 +222,21 @@ impl HttpProbe {
     /// A connection that is used again shows its certificates no second time.
     fn remember_certificates(&self, trace: &Trace) {
         if let Some(chain) = trace.certificates() {
-            self.chain.send_replace(Some(chain));
-        } else if let Some(chain) = &*self.chain.borrow()
-            && trace.host() == self.host
+            *self.chain.lock() = Some(chain);
+        } else if let Some(chain) = &*self.chain.lock()
+            && *trace.host() == *self.host
             && self.request.url.scheme() == "https"
         {
             trace.saw_certificates(chain.by_now());
         }
     }
 
-    /// Off the asynchronous threads: an unlucky expression over 1 MiB takes
-    /// long enough to hold up other checks.
+    /// Off the asynchronous threads where it may take long enough to hold up
+    /// other checks: an unlucky expression over 1 MiB does.
     async fn judge_body(&self, body: Body) -> Result<(), String> {
+        if self.expectations.are_judged_quickly(&body) {
+            return self.expectations.judge_body(&body);
+        }
         let expectations = self.expectations.clone();
         spawn_blocking(move || expectations.judge_body(&body))
             .await

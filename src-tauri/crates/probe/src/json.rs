@@ -39,6 +39,7 @@ pub(crate) struct Assertion {
     path: JsonPath,
     written: String,
     operator: Operator,
+    looks_straight: bool,
 }
 
 #[derive(Debug)]
@@ -56,6 +57,12 @@ enum Operator {
 }
 
 impl Assertion {
+    /// Whether no part of a document is looked at twice: with one way down, and
+    /// neither filters nor patterns.
+    pub(crate) const fn looks_straight(&self) -> bool {
+        self.looks_straight
+    }
+
     /// Holds it against `document`. `Err` says what was found instead.
     pub(crate) fn judge(&self, document: &Value) -> Result<(), String> {
         let path = &self.written;
@@ -218,7 +225,10 @@ fn assertion(value: &Value, operators: &[&str]) -> Parsed<Assertion> {
     };
     match (path, operator) {
         (Ok((path, written)), Ok(operator)) if mistakes.is_empty() => {
-            Ok(Assertion { path, written, operator })
+            let looks_straight = !matches!(operator, Operator::Matches(_))
+                && !written.contains(['?', ',', '…'])
+                && !written.contains("..");
+            Ok(Assertion { path, written, operator, looks_straight })
         }
         (path, operator) => {
             mistakes.extend(path.err().into_iter().chain(operator.err()));

@@ -6,15 +6,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use dns_lookup::{LookupError, LookupErrorKind};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::net::TcpStream;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use url::Url;
 
 use crate::failure::Failure;
 use crate::field::{Field, FieldType, Form, Parsed, Section, Step, mistake, text};
 use crate::text::clean;
-use crate::trace::{Phase, Trace};
+use crate::trace::Trace;
 
 /// How long an attempt to connect goes on alone before the next address is
 /// tried beside it (RFC 8305, section 8).
@@ -31,9 +32,9 @@ pub(crate) fn endpoint(host: &str, port: u16) -> String {
 }
 
 /// The host of `url` without the brackets of an IPv6 address.
-pub(crate) fn host_of(url: &Url) -> String {
+pub(crate) fn host_of(url: &Url) -> &str {
     let host = url.host_str().unwrap_or_default();
-    host.trim_start_matches('[').trim_end_matches(']').to_owned()
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// Whether `host` (without brackets) is this machine.
@@ -213,7 +214,7 @@ pub(crate) async fn address(trace: &Trace, host: &str, family: Family) -> Result
 }
 
 async fn find(trace: &Trace, host: &str, family: Family) -> Result<Vec<IpAddr>, Failure> {
-    trace.enter(Phase::LookingUp(host.to_owned()));
+    trace.look_up(host);
     let found = async { family.choose(host, look_up(host).await?) }.await;
     found.map_err(|failure| Failure::NoAnswer(failure.to_string()))
 }
@@ -222,17 +223,21 @@ async fn first_to_accept(
     targets: impl ExactSizeIterator<Item = SocketAddr>,
 ) -> io::Result<TcpStream> {
     let mut targets = targets;
-    let mut attempts = JoinSet::new();
+    if targets.len() == 1
+        && let Some(only) = targets.next()
+    {
+        return TcpStream::connect(only).await;
+    }
+    let mut attempts = FuturesUnordered::new();
     let mut first_error = None;
     loop {
         if let Some(target) = targets.next() {
-            attempts.spawn(TcpStream::connect(target));
+            attempts.push(TcpStream::connect(target));
         }
         tokio::select! {
-            ended = attempts.join_next() => match ended {
-                Some(Ok(Ok(stream))) => return Ok(stream),
-                Some(Ok(Err(error))) => { first_error.get_or_insert(error); }
-                Some(Err(stopped)) => { first_error.get_or_insert(io::Error::other(stopped)); }
+            ended = attempts.next() => match ended {
+                Some(Ok(stream)) => return Ok(stream),
+                Some(Err(error)) => { first_error.get_or_insert(error); }
                 None => return Err(first_error.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into())),
             },
             () = sleep(NEXT_ADDRESS_AFTER), if targets.len() > 0 => {}

@@ -55,7 +55,7 @@ impl Server {
     ) -> Parsed<Self> {
         let tls = Tls::read(form)?.offering(protocols);
         Ok(Self {
-            host: net::host_of(url),
+            host: net::host_of(url).to_owned(),
             port: url.port_or_known_default().unwrap_or_default(),
             family: Family::read(form)?,
             tls: encrypted.then_some(tls),

@@ -50,7 +50,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Traced<S> {
         let read = Pin::new(&mut this.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
             this.trace.enter(Phase::Receiving);
-        } else if !this.trace.is_in(&Phase::Receiving) {
+        } else if !this.trace.is_in(Phase::Receiving) {
             this.trace.enter(Phase::Waiting);
         }
         read

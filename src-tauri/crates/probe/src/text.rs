@@ -6,21 +6,34 @@ const MAX_CHARS: usize = 200;
 /// characters. For all that a server or a file sent, before it gets into a
 /// message.
 pub(crate) fn clean(text: &str) -> String {
+    let text = text.trim();
+    if text.len() <= MAX_CHARS && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut cleaned = String::new();
     let mut chars = 0;
-    for c in text.trim().chars() {
-        let shown = if is_deceptive(c) { c.escape_default().to_string() } else { c.to_string() };
-        chars += shown.chars().count();
+    for c in text.chars() {
+        let escaped = is_deceptive(c).then(|| c.escape_default());
+        chars += escaped.as_ref().map_or(1, ExactSizeIterator::len);
         if chars > MAX_CHARS {
             cleaned.push('…');
             break;
         }
-        cleaned.push_str(&shown);
+        match escaped {
+            Some(escaped) => cleaned.extend(escaped),
+            None => cleaned.push(c),
+        }
     }
     cleaned
 }
 
 const MAX_EXCERPT_BYTES: usize = 2048;
+
+/// As much of `bytes` as its [`excerpt`] is made of.
+pub(crate) fn beginning(bytes: &[u8]) -> &[u8] {
+    // One more tells that there is more.
+    &bytes[..bytes.len().min(MAX_EXCERPT_BYTES + 1)]
+}
 
 /// The first 2 KiB of what a server sent, as text that keeps its lines.
 pub(crate) fn excerpt(bytes: &[u8]) -> String {

@@ -89,7 +89,7 @@ const DAY: i64 = 24 * 3600;
 /// How a service is spoken to in TLS.
 #[derive(Debug, Clone)]
 pub(crate) struct Tls {
-    config: ClientConfig,
+    config: Arc<ClientConfig>,
     /// None where any certificate will do.
     warn_days: Option<i64>,
 }
@@ -125,13 +125,14 @@ impl Tls {
         config.resumption = Resumption::store(Arc::new(NoSessions));
         let trusts_anything = !form.or("verify_tls", true, boolean)?;
         let warn_days = form.or("cert_warn_days", DEFAULT_WARN_DAYS, whole)?;
-        Ok(Self { config, warn_days: (!trusts_anything).then_some(warn_days) })
+        Ok(Self { config: Arc::new(config), warn_days: (!trusts_anything).then_some(warn_days) })
     }
 
     /// The same, offering these protocols (ALPN), best first.
     #[must_use]
     pub(crate) fn offering(mut self, protocols: &[&[u8]]) -> Self {
-        self.config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        Arc::make_mut(&mut self.config).alpn_protocols =
+            protocols.iter().map(|name| name.to_vec()).collect();
         self
     }
 
@@ -143,7 +144,7 @@ impl Tls {
 
     /// For libraries that do the handshake themselves.
     pub(crate) fn config(&self) -> ClientConfig {
-        self.config.clone()
+        ClientConfig::clone(&self.config)
     }
 
     /// Encrypts `stream`, which leads to `host`.
@@ -160,7 +161,7 @@ impl Tls {
             Failure::NoAnswer(format!("`{}` is no name that TLS knows", clean(host)))
         })?;
         trace.enter(Phase::Handshake);
-        let connector = TlsConnector::from(Arc::new(self.config.clone()));
+        let connector = TlsConnector::from(self.config.clone());
         let connected = connector.connect(name, stream).await;
         let stream = connected.map_err(|error| Failure::io(&error, trace))?;
         trace.note("tls_version", version(stream.get_ref().1));

@@ -4,25 +4,26 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use health::{Evidence, Measurement, Metadata, Observation, Outcome, Phases};
-use tokio::sync::watch;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::failure::Failure;
 use crate::net;
-use crate::text::clean;
+use crate::text::{beginning, clean, excerpt};
 use crate::tls::Chain;
 
 /// What a check is doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Waiting for the addresses of this host.
-    LookingUp(String),
-    /// Waiting for a connection to this endpoint.
-    Connecting(String),
+    /// Waiting for the addresses of a host.
+    LookingUp,
+    /// Waiting for a connection.
+    Connecting,
     /// Waiting for the end of the TLS handshake.
     Handshake,
     /// Handing over what it has to say.
@@ -36,17 +37,13 @@ pub(crate) enum Phase {
 impl Phase {
     fn spent(self, phases: &mut Phases) -> &mut Option<f64> {
         match self {
-            Self::LookingUp(_) => &mut phases.dns,
-            Self::Connecting(_) => &mut phases.connect,
+            Self::LookingUp => &mut phases.dns,
+            Self::Connecting => &mut phases.connect,
             Self::Handshake => &mut phases.tls,
             Self::Sending => &mut phases.send,
             Self::Waiting => &mut phases.wait,
             Self::Receiving => &mut phases.receive,
         }
-    }
-
-    fn is(&self, other: &Self) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 }
 
@@ -55,17 +52,19 @@ const SHORTEST_SECRET: usize = 8;
 /// What stands between a check and its server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Proxy {
-    pub(crate) host: String,
+    pub(crate) host: Arc<str>,
     pub(crate) port: u16,
     /// Whether the proxy is spoken to in TLS itself.
     pub(crate) encrypted: bool,
 }
 
 /// How far one check has come, known even when it is cut off.
-#[derive(Debug)]
-pub(crate) struct Trace(watch::Sender<Progress>);
+///
+/// Behind a lock, not a message away: it is one check's alone, never shared
+/// with another, and nobody holds it for longer than a few assignments. Texts
+/// are made of it only where they are wanted, which is on failure.
+pub(crate) struct Trace(Mutex<Progress>);
 
-#[derive(Debug)]
 struct Progress {
     phase: Option<Phase>,
     /// When the phase began; before the first, the check.
@@ -74,24 +73,37 @@ struct Progress {
     /// What the dialogue is about: "logging in".
     step: Option<Cow<'static, str>>,
     /// What is checked; `host` may be a resolver or a redirect's goal.
-    checked: String,
-    host: String,
+    checked: Arc<str>,
+    host: Arc<str>,
     port: u16,
-    /// What is talked to, for people.
-    endpoint: String,
+    /// Whose addresses are looked up.
+    sought: Arc<str>,
+    endpoint: Endpoint,
     proxy: Option<Proxy>,
     /// What nobody may read, in whatever the server sends back.
-    secrets: Vec<String>,
+    secrets: Vec<Arc<str>>,
     addresses: Vec<IpAddr>,
     address: Option<IpAddr>,
     chain: Option<Arc<Chain>>,
-    body: Option<String>,
-    headers: Vec<(String, String)>,
+    /// As much as is kept of what the server sent.
+    body: Option<Vec<u8>>,
+    headers: Option<Headers>,
     metadata: Metadata,
     measurements: Vec<Measurement>,
     warnings: Vec<String>,
     /// How long an answer takes, where that is not how long the check does.
     typical: Option<Duration>,
+}
+
+/// What makes a response's headers text.
+type Headers = Box<dyn FnOnce() -> Vec<(String, String)> + Send>;
+
+/// What is talked to: what its name stands for, once that is one address.
+struct Endpoint {
+    name: Arc<str>,
+    address: Option<IpAddr>,
+    port: u16,
+    is_proxy: bool,
 }
 
 tokio::task_local! {
@@ -110,22 +122,24 @@ pub(crate) fn with_current(tell: impl FnOnce(&Trace)) {
 impl Trace {
     /// At the start of a check of `port` on `host`.
     pub(crate) fn new(host: &str, port: u16) -> Self {
-        Self(watch::Sender::new(Progress {
+        let host: Arc<str> = host.into();
+        Self(Mutex::new(Progress {
             phase: None,
             since: Instant::now(),
             phases: Phases::default(),
             step: None,
-            checked: host.to_owned(),
-            host: host.to_owned(),
+            checked: host.clone(),
+            sought: host.clone(),
+            endpoint: Endpoint::named(host.clone(), port),
+            host,
             port,
-            endpoint: net::endpoint(host, port),
             proxy: None,
             secrets: Vec::new(),
             addresses: Vec::new(),
             address: None,
             chain: None,
             body: None,
-            headers: Vec::new(),
+            headers: None,
             metadata: Metadata::new(),
             measurements: Vec::new(),
             warnings: Vec::new(),
@@ -145,48 +159,55 @@ impl Trace {
         C: Future<Output = Result<String, Failure>>,
     {
         let trace = Arc::new(Self::new(host, port));
-        let checking = CURRENT.scope(trace.clone(), check(trace.clone()));
+        // Stays where it is: a check is kilobytes large.
+        let checking = pin!(check(trace.clone()));
+        let checking = CURRENT.scope(trace.clone(), checking);
         let seen = tokio::time::timeout(timeout, checking).await;
-        trace.conclude(seen.unwrap_or_else(|_elapsed| {
+        let seen = seen.unwrap_or_else(|_elapsed| {
             let waited = format!("timed out after {}, {}", Seconds(timeout), trace.doing());
             Err(Failure::NoAnswer(if trace.is_connecting() {
                 waited
             } else {
                 format!("{waited} ({})", trace.endpoint())
             }))
-        }))
-    }
-
-    fn conclude(&self, seen: Result<String, Failure>) -> Observation {
-        let mut observation = None;
-        self.0.send_modify(|progress| observation = Some(progress.conclude(seen)));
-        // `send_modify` has called it.
-        observation.unwrap_or_else(|| Observation::of(Outcome::Unknown(String::new())))
+        });
+        trace.0.lock().conclude(seen)
     }
 
     /// Ends the phase under way and begins this one.
     pub(crate) fn enter(&self, phase: Phase) {
-        if !self.0.borrow().phase.as_ref().is_some_and(|current| *current == phase) {
-            self.0.send_modify(|progress| progress.enter(phase));
+        let mut progress = self.0.lock();
+        if progress.phase != Some(phase) {
+            progress.enter(phase);
         }
     }
 
-    /// Whether that is the phase under way, whatever its host.
-    pub(crate) fn is_in(&self, phase: &Phase) -> bool {
-        self.0.borrow().phase.as_ref().is_some_and(|current| current.is(phase))
+    /// Begins to look up the addresses of `name`: the server, or a proxy on the
+    /// way there.
+    pub(crate) fn look_up(&self, name: &str) {
+        let mut progress = self.0.lock();
+        if progress.phase != Some(Phase::LookingUp) || *progress.sought != *name {
+            progress.sought = progress.shared(name);
+            progress.enter(Phase::LookingUp);
+        }
+    }
+
+    /// Whether that is the phase under way.
+    pub(crate) fn is_in(&self, phase: Phase) -> bool {
+        self.0.lock().phase == Some(phase)
     }
 
     /// Says what the dialogue is about from now on: "logging in".
     pub(crate) fn step(&self, step: impl Into<Cow<'static, str>>) {
-        self.0.send_modify(|progress| progress.step = Some(step.into()));
+        self.0.lock().step = Some(step.into());
     }
 
     /// What is being done, to go on "timed out, …".
     pub(crate) fn doing(&self) -> String {
-        let progress = self.0.borrow();
-        match (&progress.phase, &progress.step) {
-            (Some(Phase::LookingUp(host)), _) => format!("looking up {host}"),
-            (Some(Phase::Connecting(endpoint)), _) => format!("connecting to {endpoint}"),
+        let progress = self.0.lock();
+        match (progress.phase, &progress.step) {
+            (Some(Phase::LookingUp), _) => format!("looking up {}", progress.sought),
+            (Some(Phase::Connecting), _) => format!("connecting to {}", progress.endpoint),
             (Some(Phase::Handshake), _) => "in the TLS handshake".to_owned(),
             (_, Some(step)) => step.clone().into_owned(),
             (Some(Phase::Sending), None) => "sending the request".to_owned(),
@@ -197,159 +218,159 @@ impl Trace {
 
     /// Where `doing` goes without saying: the connection was not there yet.
     pub(crate) fn is_connecting(&self) -> bool {
-        matches!(self.0.borrow().phase, None | Some(Phase::LookingUp(_) | Phase::Connecting(_)))
+        matches!(self.0.lock().phase, None | Some(Phase::LookingUp | Phase::Connecting))
     }
 
     /// What the check talks to, for people.
     pub(crate) fn endpoint(&self) -> String {
-        self.0.borrow().endpoint.clone()
+        self.0.lock().endpoint.to_string()
     }
 
     /// What the check is about, for people, whatever stands before it.
     pub(crate) fn server(&self) -> String {
-        let progress = self.0.borrow();
+        let progress = self.0.lock();
         net::endpoint(&progress.host, progress.port)
     }
 
     /// The host that the check talks to, as the config or a redirect names it.
-    pub(crate) fn host(&self) -> String {
-        self.0.borrow().host.clone()
+    pub(crate) fn host(&self) -> Arc<str> {
+        self.0.lock().host.clone()
     }
 
     /// Goes on at another server, over a connection that there may be already.
     pub(crate) fn head_for(&self, host: &str, port: u16) {
-        self.0.send_modify(|progress| {
-            progress.endpoint = net::endpoint(host, port);
-            host.clone_into(&mut progress.host);
-            progress.port = port;
-            progress.proxy = None;
-            progress.step = None;
-            progress.address = None;
-            progress.chain = None;
-            progress.headers.clear();
-        });
+        let mut progress = self.0.lock();
+        progress.host = progress.shared(host);
+        progress.port = port;
+        progress.endpoint = Endpoint::named(progress.host.clone(), port);
+        progress.proxy = None;
+        progress.step = None;
+        progress.address = None;
+        progress.chain = None;
+        progress.headers = None;
     }
 
     /// Goes there through `proxy`.
     pub(crate) fn pass_through(&self, proxy: Proxy) {
-        self.0.send_modify(|progress| {
-            progress.endpoint = proxy.endpoint(&[]);
-            progress.proxy = Some(proxy);
-        });
+        let mut progress = self.0.lock();
+        progress.endpoint = proxy.endpoint(&[]);
+        progress.proxy = Some(proxy);
     }
 
     /// The proxy that is talked to, as long as it understands what is said.
     pub(crate) fn proxy(&self) -> Option<Proxy> {
-        self.0.borrow().proxy.clone()
+        self.0.lock().proxy.clone()
     }
 
     /// Connects to any of `addresses`, which `name` stands for: the server, or
     /// a proxy on the way there.
     pub(crate) fn connect_to(&self, name: &str, addresses: &[IpAddr]) {
-        self.aim_at(name, addresses);
-        self.0.send_modify(|progress| progress.enter(Phase::Connecting(progress.endpoint.clone())));
+        let mut progress = self.0.lock();
+        progress.aim_at(name, addresses);
+        progress.enter(Phase::Connecting);
     }
 
     /// The same where there is no connection: the phase goes on.
     pub(crate) fn aim_at(&self, name: &str, addresses: &[IpAddr]) {
-        self.0.send_modify(|progress| {
-            match (&progress.proxy, addresses) {
-                (Some(proxy), addresses) if name == proxy.host => {
-                    progress.endpoint = proxy.endpoint(addresses);
-                }
-                // The proxy is told the server's address.
-                (Some(_), _) => {}
-                (None, [address]) => {
-                    progress.endpoint = net::endpoint(&address.to_string(), progress.port);
-                }
-                (None, _) => progress.endpoint = net::endpoint(name, progress.port),
-            }
-            progress.address = match addresses {
-                [address] => Some(*address),
-                _ => None,
-            };
-            progress.addresses = addresses.to_vec();
-        });
+        self.0.lock().aim_at(name, addresses);
+    }
+
+    /// Connects to the server, or the proxy on the way there, if it needs no
+    /// lookup, being an address.
+    pub(crate) fn connect_unless_named(&self) {
+        let mut progress = self.0.lock();
+        let next = progress.proxy.as_ref().map_or(&progress.host, |proxy| &proxy.host).clone();
+        if let Ok(address) = next.parse() {
+            progress.aim_at(&next, &[address]);
+            progress.enter(Phase::Connecting);
+        }
     }
 
     /// Begins a TLS handshake: with the proxy if that is encrypted, then with
     /// the server behind it.
     pub(crate) fn shake_hands(&self) {
-        self.0.send_modify(|progress| {
-            progress.proxy = match progress.proxy.take() {
-                Some(proxy) if proxy.encrypted => Some(Proxy { encrypted: false, ..proxy }),
-                Some(_) => {
-                    progress.endpoint = net::endpoint(&progress.host, progress.port);
-                    None
-                }
-                None => None,
-            };
-            progress.enter(Phase::Handshake);
-        });
+        let mut progress = self.0.lock();
+        progress.proxy = match progress.proxy.take() {
+            Some(proxy) if proxy.encrypted => Some(Proxy { encrypted: false, ..proxy }),
+            Some(_) => {
+                progress.endpoint = Endpoint::named(progress.host.clone(), progress.port);
+                None
+            }
+            None => None,
+        };
+        progress.enter(Phase::Handshake);
     }
 
     /// Takes `secret` out of everything that is told of the check. What is too
     /// short for a secret would take ordinary words along, and stays.
-    pub(crate) fn conceal(&self, secret: &str) {
+    pub(crate) fn conceal(&self, secret: &Arc<str>) {
         if secret.len() >= SHORTEST_SECRET {
-            self.0.send_modify(|progress| progress.secrets.push(secret.to_owned()));
+            self.0.lock().secrets.push(secret.clone());
         }
     }
 
     /// The other end of the connection.
     pub(crate) fn connected(&self, peer: Option<SocketAddr>) {
-        self.0.send_modify(|progress| {
-            progress.address = peer.map(|peer| peer.ip()).or(progress.address);
-        });
+        let mut progress = self.0.lock();
+        progress.address = peer.map(|peer| peer.ip()).or(progress.address);
     }
 
     /// The server has to prove to be `host` from now on.
     pub(crate) fn expect_host(&self, host: &str) {
-        self.0.send_modify(|progress| host.clone_into(&mut progress.host));
+        let mut progress = self.0.lock();
+        progress.host = progress.shared(host);
     }
 
     /// What the server's certificates say.
     pub(crate) fn certificates(&self) -> Option<Arc<Chain>> {
-        self.0.borrow().chain.clone()
+        self.0.lock().chain.clone()
     }
 
     pub(crate) fn saw_certificates(&self, chain: Chain) {
         self.note("certificate_days_left", chain.days_left());
-        self.0.send_modify(|progress| progress.chain = Some(Arc::new(chain)));
+        self.0.lock().chain = Some(Arc::new(chain));
     }
 
     /// Keeps the beginning of what the server sent, should the check fail.
     pub(crate) fn saw_body(&self, body: &[u8]) {
-        self.0.send_modify(|progress| progress.body = Some(crate::text::excerpt(body)));
+        self.0.lock().body = Some(beginning(body).to_vec());
     }
 
-    /// Keeps the response's headers, should the check fail.
-    pub(crate) fn saw_headers(&self, headers: Vec<(String, String)>) {
-        self.0.send_modify(|progress| progress.headers = headers);
+    /// Keeps the response's headers, should the check fail: then `tell` makes
+    /// them text.
+    pub(crate) fn saw_headers(
+        &self,
+        tell: impl FnOnce() -> Vec<(String, String)> + Send + 'static,
+    ) {
+        self.0.lock().headers = Some(Box::new(tell));
     }
 
     pub(crate) fn note(&self, key: &str, value: impl fmt::Display) {
         let value = clean(&value.to_string());
-        self.0.send_modify(|progress| {
-            progress.metadata.insert(key.to_owned(), value);
-        });
+        self.0.lock().metadata.insert(key.to_owned(), value);
     }
 
     /// Adds a number worth a chart.
     pub(crate) fn measure(&self, measurement: Measurement) {
-        self.0.send_modify(|progress| progress.measurements.push(measurement));
+        self.0.lock().measurements.push(measurement);
     }
 
     /// Makes `time` the response time of an answer, and all of it the wait for
     /// it, however long the check takes: where it asks several times.
     #[cfg(any(test, feature = "ping"))]
     pub(crate) fn answered_in(&self, time: Duration) {
-        self.0.send_modify(|progress| progress.typical = Some(time));
+        self.0.lock().typical = Some(time);
     }
 
     /// Makes a check that succeeds degraded: "200 OK, but `warning`".
     pub(crate) fn warn(&self, warning: String) {
-        self.0.send_modify(|progress| progress.warnings.push(warning));
+        self.0.lock().warnings.push(warning);
+    }
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Trace").finish_non_exhaustive()
     }
 }
 
@@ -360,6 +381,25 @@ impl Progress {
             add(ended.spent(&mut self.phases), now - self.since);
             self.since = now;
         }
+    }
+
+    /// `name`, which is mostly that of the host.
+    fn shared(&self, name: &str) -> Arc<str> {
+        if *self.host == *name { self.host.clone() } else { name.into() }
+    }
+
+    fn aim_at(&mut self, name: &str, addresses: &[IpAddr]) {
+        match &self.proxy {
+            Some(proxy) if *proxy.host == *name => self.endpoint = proxy.endpoint(addresses),
+            // The proxy is told the server's address.
+            Some(_) => {}
+            None => {
+                let named = Endpoint::named(self.shared(name), self.port);
+                self.endpoint = Endpoint { address: only(addresses), ..named };
+            }
+        }
+        self.address = only(addresses);
+        self.addresses = addresses.to_vec();
     }
 
     fn conclude(&mut self, seen: Result<String, Failure>) -> Observation {
@@ -396,8 +436,8 @@ impl Progress {
         let texts = seen.metadata.values_mut().chain(seen.evidence.texts_mut());
         for text in std::iter::once(message).chain(texts) {
             for secret in &self.secrets {
-                if text.contains(secret) {
-                    *text = text.replace(secret, "***");
+                if text.contains(&**secret) {
+                    *text = text.replace(&**secret, "***");
                 }
             }
         }
@@ -433,8 +473,8 @@ impl Progress {
 
     fn evidence(&mut self) -> Evidence {
         Evidence {
-            body: self.body.take(),
-            headers: std::mem::take(&mut self.headers),
+            body: self.body.take().map(|body| excerpt(&body)),
+            headers: self.headers.take().map(|tell| tell()).unwrap_or_default(),
             certificates: self.chain.take().map(|c| c.certificates.clone()).unwrap_or_default(),
             addresses: self.addresses.iter().map(IpAddr::to_string).collect(),
         }
@@ -442,12 +482,34 @@ impl Progress {
 }
 
 impl Proxy {
-    /// `the proxy 10.0.0.1:3128`
-    fn endpoint(&self, addresses: &[IpAddr]) -> String {
-        match addresses {
-            [address] => format!("the proxy {}", SocketAddr::new(*address, self.port)),
-            _ => format!("the proxy {}", net::endpoint(&self.host, self.port)),
+    fn endpoint(&self, addresses: &[IpAddr]) -> Endpoint {
+        let named = Endpoint::named(self.host.clone(), self.port);
+        Endpoint { address: only(addresses), is_proxy: true, ..named }
+    }
+}
+
+impl Endpoint {
+    const fn named(name: Arc<str>, port: u16) -> Self {
+        Self { name, address: None, port, is_proxy: false }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    /// `10.0.0.5:5432`, `the proxy 10.0.0.1:3128`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_proxy {
+            f.write_str("the proxy ")?;
         }
+        let host = self.address.map_or_else(|| self.name.to_string(), |only| only.to_string());
+        f.write_str(&net::endpoint(&host, self.port))
+    }
+}
+
+/// The address, where there is no other.
+fn only(addresses: &[IpAddr]) -> Option<IpAddr> {
+    match addresses {
+        [address] => Some(*address),
+        _ => None,
     }
 }
 
@@ -509,7 +571,7 @@ mod tests {
         let ms = Duration::from_millis;
         let seen = Trace::observe("db", 5432, ms(1000), |trace| async move {
             sleep(ms(1)).await;
-            trace.enter(Phase::LookingUp("db".to_owned()));
+            trace.look_up("db");
             sleep(ms(2)).await;
             trace.connect_to("db", &[IpAddr::from([10, 0, 0, 5])]);
             sleep(ms(4)).await;
@@ -533,7 +595,7 @@ mod tests {
         let ms = Duration::from_millis;
         let ask = |answer: fn() -> Result<String, Failure>| {
             Trace::observe("db", 0, ms(1000), move |trace| async move {
-                trace.enter(Phase::LookingUp("db".to_owned()));
+                trace.look_up("db");
                 sleep(ms(5)).await;
                 trace.enter(Phase::Waiting);
                 sleep(ms(600)).await;

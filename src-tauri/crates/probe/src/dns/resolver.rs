@@ -47,7 +47,7 @@ impl Resolver {
         Ok(match transport {
             "https" => {
                 let url = named.map_or_else(missing, https_url).map_err(within)?;
-                let getter = Getter::new(&net::host_of(&url), tls, family)?;
+                let getter = Getter::new(net::host_of(&url), tls, family)?;
                 Self::Https { url, getter: Box::new(getter) }
             }
             "tls" => Self::Tcp(server(TLS_PORT, Some(tls))?),

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Response;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -102,7 +101,7 @@ impl Client {
         trace: &Arc<Trace>,
         step: impl Into<Option<&'static str>>,
     ) -> Result<Response, Failure> {
-        trace.head_for(&request.host(), request.port());
+        trace.head_for(request.host(), request.port());
         if let Some(step) = step.into() {
             trace.step(step);
         }
@@ -116,8 +115,7 @@ impl Client {
             .request(request.method.clone(), request.url.clone())
             .headers(request.headers.clone());
         if let Some(body) = &request.body {
-            let bytes = Bytes::from(body.clone());
-            sending = sending.body(reqwest::Body::wrap(Body::new(bytes, trace)));
+            sending = sending.body(reqwest::Body::wrap(Body::new(body.clone(), trace)));
         }
         let response = sending.send().await.map_err(|error| self.failure(&error, trace))?;
         trace.connected(response.remote_addr());
@@ -134,13 +132,7 @@ async fn telling_connect<F, C, E>(connecting: F) -> Result<C, E>
 where
     F: Future<Output = Result<C, E>>,
 {
-    with_current(|trace| {
-        // Nobody looks an address up.
-        let host = trace.proxy().map_or_else(|| trace.host(), |proxy| proxy.host);
-        if let Ok(address) = host.parse() {
-            trace.connect_to(&host, &[address]);
-        }
-    });
+    with_current(Trace::connect_unless_named);
     let connection = connecting.await?;
     with_current(|trace| trace.enter(Phase::Waiting));
     Ok(connection)
@@ -155,7 +147,7 @@ impl Resolve for TellingResolver {
         let family = self.family;
         Box::pin(async move {
             let name = name.as_str();
-            with_current(|trace| trace.enter(Phase::LookingUp(name.to_owned())));
+            with_current(|trace| trace.look_up(name));
             let addresses = family.choose(name, net::look_up(name).await?)?;
             with_current(|trace| trace.connect_to(name, &addresses));
             // Port 0 leaves the choice to the URL.

@@ -14,6 +14,7 @@ use crate::text::clean;
 use crate::trace::Trace;
 
 const MAX_BODY_BYTES: usize = 1 << 20;
+const LITTLE: usize = 16 * 1024;
 
 /// What a response must be. All of it must hold.
 #[derive(Debug)]
@@ -95,6 +96,12 @@ impl Expectations {
     /// Of a header that comes several times, one value is enough.
     pub(super) fn judge_headers(&self, headers: &HeaderMap) -> Result<(), String> {
         self.headers.iter().try_for_each(|(name, test)| test.judge(name, headers))
+    }
+
+    /// Whether all that is expected of the body takes one pass over little.
+    pub(super) fn are_judged_quickly(&self, body: &Body) -> bool {
+        let straight = self.regex.is_none() && self.json.iter().all(Assertion::looks_straight);
+        self.without_body().is_ok() || straight && body.bytes.len() <= LITTLE
     }
 
     /// The body is read as UTF-8; what is not UTF-8 in it matches nothing.

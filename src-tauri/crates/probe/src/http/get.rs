@@ -55,7 +55,8 @@ impl Getter {
         trace: &Arc<Trace>,
     ) -> Result<Got, Failure> {
         let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(media_type))]);
-        let request = Request { method: Method::GET, url, headers, body: None };
+        let request =
+            Request { method: Method::GET, url, headers, body: None, has_placeholders: false };
         let mut response = self.client.send(&request, trace, None).await?;
         self.tls.look_at_expiry(trace);
         let media_type = response.headers().get(CONTENT_TYPE);

@@ -1,6 +1,7 @@
 //! Who asks: user and password, or a token.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -32,7 +33,7 @@ pub(crate) const BEARER_TOKEN: Field = Field::optional(
 pub(crate) struct Credentials {
     header: HeaderValue,
     /// The part of it that nobody may read.
-    secret: String,
+    secret: Arc<str>,
 }
 
 impl fmt::Debug for Credentials {
@@ -62,7 +63,7 @@ impl Credentials {
     fn new(header: String, secret: String) -> Option<Self> {
         let mut header = HeaderValue::try_from(header).ok()?;
         header.set_sensitive(true);
-        Some(Self { header, secret })
+        Some(Self { header, secret: secret.into() })
     }
 
     /// Puts it into the request, and out of everything that is told of it.

@@ -76,7 +76,7 @@ impl OAuth {
         let (id, secret) = (needed("oauth_client_id")?, needed("oauth_client_secret")?);
         let scope = form.optional("oauth_scope", line)?;
         Ok(Some(Self {
-            client: client_for(&net::host_of(&url))?,
+            client: client_for(net::host_of(&url))?,
             request: request(url, scope),
             credentials: Credentials::client(id, secret).ok_or_else(|| unfit("oauth_client_id"))?,
             token: Mutex::new(None),
@@ -135,7 +135,13 @@ fn request(url: Url, scope: Option<&str>) -> Request {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    Request { method: Method::POST, url, headers, body: Some(form.finish()) }
+    Request {
+        method: Method::POST,
+        url,
+        headers,
+        has_placeholders: false,
+        body: Some(form.finish().into()),
+    }
 }
 
 async fn read(response: &mut Response, client: &Client, trace: &Trace) -> Result<Vec<u8>, Failure> {

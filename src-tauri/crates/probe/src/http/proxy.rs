@@ -53,7 +53,7 @@ pub(super) fn before(url: &Url, matcher: Option<&Matcher>) -> Option<trace::Prox
     let proxy = Url::parse(&found.uri().to_string()).ok()?;
     let usual = if proxy.scheme().starts_with("socks") { 1080 } else { 80 };
     Some(trace::Proxy {
-        host: net::host_of(&proxy),
+        host: net::host_of(&proxy).into(),
         port: proxy.port_or_known_default().unwrap_or(usual),
         encrypted: proxy.scheme() == "https",
     })

@@ -1,5 +1,8 @@
 //! One request of a chain of redirects.
 
+use std::borrow::Cow;
+
+use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use url::Url;
@@ -15,19 +18,25 @@ pub(super) struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
-    pub(super) body: Option<String>,
+    pub(super) body: Option<Bytes>,
+    /// Whether there is anything to fill in.
+    pub(super) has_placeholders: bool,
 }
 
 impl Request {
     /// Reads the keys. Placeholders are still in it.
     pub(super) fn read(form: &Form<'_>) -> Parsed<Self> {
         let method = form.or("method", "GET", text)?;
-        let request = Self {
+        let body = form.optional("body", text)?;
+        let mut request = Self {
             method: Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET),
             url: form.required("url", |value| url(value, SCHEMES))?,
             headers: form.or("headers", HeaderMap::new(), header_map)?,
-            body: form.optional("body", text)?.map(str::to_owned),
+            body: body.map(|body| Bytes::copy_from_slice(body.as_bytes())),
+            has_placeholders: false,
         };
+        let has_placeholders = request.texts().any(|text| template::has_placeholders(&text));
+        request.has_placeholders = has_placeholders;
         let mistakes = request.placeholder_mistakes(form.required("url", text)?);
         if mistakes.is_empty() { Ok(request) } else { Err(mistakes) }
     }
@@ -44,42 +53,45 @@ impl Request {
         }
         mistakes.extend(within("url", template::mistakes(self.url.query().unwrap_or_default())));
         for (name, value) in &self.headers {
-            let found = template::mistakes(&lossless(value));
+            let found = template::mistakes(&lossless(value.as_bytes()));
             let found = found.into_iter().map(|m| m.within(Step::Key(name.to_string())));
             mistakes.extend(within("headers", found.collect()));
         }
-        mistakes
-            .extend(within("body", template::mistakes(self.body.as_deref().unwrap_or_default())));
+        let body = self.body.as_deref().map(lossless);
+        mistakes.extend(within("body", template::mistakes(&body.unwrap_or_default())));
         mistakes
     }
 
+    /// What may hold placeholders.
+    fn texts(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let query = self.url.query().map(Cow::Borrowed);
+        let body = self.body.as_deref().map(lossless);
+        let headers = self.headers.values().map(|value| lossless(value.as_bytes()));
+        query.into_iter().chain(body).chain(headers)
+    }
+
     /// With the values of one check in the place of placeholders.
-    pub(super) fn filled(&self) -> Result<Self, Failure> {
-        let has = |text: Option<&str>| text.is_some_and(template::has_placeholders);
-        let in_headers = |value| template::has_placeholders(&lossless(value));
-        let mut request = self.clone();
-        if !has(self.url.query())
-            && !has(self.body.as_deref())
-            && !self.headers.values().any(in_headers)
-        {
-            return Ok(request);
+    pub(super) fn filled(&self) -> Result<Cow<'_, Self>, Failure> {
+        if !self.has_placeholders {
+            return Ok(Cow::Borrowed(self));
         }
+        let mut request = self.clone();
         let values = template::Values::new()?;
         let query = self.url.query().map(|query| values.fill(query));
         request.url.set_query(query.as_deref());
-        request.body = self.body.as_ref().map(|body| values.fill(body));
+        request.body = self.body.as_deref().map(|body| values.fill(&lossless(body)).into());
         for value in request.headers.values_mut() {
             // Digits and letters fit into any header.
-            if let Ok(filled) = HeaderValue::try_from(values.fill(&lossless(value))) {
+            if let Ok(filled) = HeaderValue::try_from(values.fill(&lossless(value.as_bytes()))) {
                 *value = filled;
                 value.set_sensitive(true);
             }
         }
-        Ok(request)
+        Ok(Cow::Owned(request))
     }
 
     /// The host without the brackets of an IPv6 address.
-    pub(super) fn host(&self) -> String {
+    pub(super) fn host(&self) -> &str {
         net::host_of(&self.url)
     }
 
@@ -117,11 +129,11 @@ impl Request {
         if body.is_none() {
             headers.remove(CONTENT_TYPE);
         }
-        Ok(Self { method, url, headers, body })
+        Ok(Self { method, url, headers, body, has_placeholders: false })
     }
 }
 
-/// Values are made of text.
-fn lossless(value: &HeaderValue) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(value.as_bytes())
+/// All of it was read from text.
+fn lossless(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
 }

@@ -44,7 +44,8 @@ fn no_agreement(subprotocol: Option<&str>, trace: &Trace) -> Failure {
 /// The server answered the request to upgrade in plain HTTP.
 fn refused(response: &Response<Option<Vec<u8>>>, trace: &Trace) -> Failure {
     trace.note("http_status", response.status().as_u16());
-    trace.saw_headers(evidence::headers(response.headers()));
+    let headers = response.headers().clone();
+    trace.saw_headers(move || evidence::headers(&headers));
     if let Some(body) = response.body().as_ref().filter(|body| !body.is_empty()) {
         trace.saw_body(body);
     }
