@@ -19,6 +19,9 @@ ICON_PACKAGES := librsvg2-bin imagemagick fonts-inter
 
 UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/*.ts ui/*.js ui/package.json -type f 2>/dev/null)
 
+# The program for servers and containers: everything but the desktop app.
+HEADLESS := --no-default-features --features checks
+
 .PHONY: help run test lint ui bindings docs errors icons screenshots bench package clean
 .PHONY: build-needs test-needs toolchain
 
@@ -41,6 +44,7 @@ test: build-needs test-needs lint ui/dist/index.html ## Everything a change has 
 lint: build-needs ui/dist/index.html ## Formatting and lints, warnings are errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --package pilotlight --all-targets $(HEADLESS) -- -D warnings
 	npm --prefix ui run lint
 	npm --prefix ui run check
 

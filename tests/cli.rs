@@ -546,6 +546,30 @@ fn without_a_display_the_app_says_what_to_do() {
     assert_refused(&Home::new().run(&[]), "there is no display", "demo --headless");
 }
 
+/// As on a server that has the command line only.
+#[test]
+fn without_its_desktop_app_the_command_line_says_what_to_do() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary folder");
+    let alone = folder.path().join("pilotlight");
+    fs::hard_link(env!("CARGO_BIN_EXE_pilotlight"), &alone).expect("linked");
+    for arguments in [&[][..], &["--background"], &["run"], &["demo"]] {
+        let output = Command::new(&alone).args(arguments).env("DISPLAY", ":0").output();
+        let output = output.expect("started");
+        assert_refused(&output, "this Pilotlight has no desktop app", "run --headless");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_command_line_loads_nothing_of_a_desktop() {
+    let output = Command::new("ldd").arg(env!("CARGO_BIN_EXE_pilotlight")).output().expect("ldd");
+    let loaded = stdout(&output);
+    assert!(loaded.contains("libc.so"), "{loaded}");
+    for library in ["libgtk", "libwebkit", "libX11"] {
+        assert!(!loaded.contains(library), "{loaded}");
+    }
+}
+
 /// `run --headless --json`, read line by line.
 struct Running {
     child: std::process::Child,
