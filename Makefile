@@ -9,7 +9,8 @@ export CARGO_INCREMENTAL ?= 1
 TAURI_CLI := 2.12.5
 
 BUILD_PACKAGES := build-essential pkg-config libwebkit2gtk-4.1-dev libdbus-1-dev
-TEST_PACKAGES := xvfb xauth xfce4-panel xdotool x11-utils imagemagick webkit2gtk-driver dbus fonts-inter
+TEST_PACKAGES := xvfb xauth xfce4-panel xdotool x11-utils imagemagick webkit2gtk-driver dbus fonts-inter \
+	gnome-keyring libsecret-tools
 # The servers that the tests of checks start, and check. Debian and Ubuntu also
 # start some of them for the machine itself, unless told not to by policy-rc.d.
 SERVER_PACKAGES := redis-server postgresql mariadb-server rabbitmq-server mosquitto nats-server \
