@@ -21,7 +21,7 @@ mod validate;
 mod words;
 
 pub use document::{Document, EditError};
-pub use file::{LoadError, Loaded, MAX_BYTES, SaveError, load, save};
+pub use file::{LoadError, Loaded, MAX_BYTES, SaveError, load, promised, save};
 pub use form::{FormProblem, Review, review, service_from_values};
 pub use keychain::KeychainError;
 pub use problem::{Invalid, Problem};
