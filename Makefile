@@ -8,8 +8,10 @@ export CARGO_INCREMENTAL ?= 1
 # Not among the UI packages: it is needed for installers only.
 TAURI_CLI := 2.12.5
 
-BUILD_PACKAGES := build-essential pkg-config libwebkit2gtk-4.1-dev libdbus-1-dev
-TEST_PACKAGES := xvfb xauth xfce4-panel xdotool x11-utils imagemagick webkit2gtk-driver dbus fonts-inter
+HEADLESS_PACKAGES := build-essential
+BUILD_PACKAGES := $(HEADLESS_PACKAGES) pkg-config libwebkit2gtk-4.1-dev libdbus-1-dev
+TEST_PACKAGES := xvfb xauth xfce4-panel xdotool x11-utils imagemagick webkit2gtk-driver dbus fonts-inter \
+	gnome-keyring libsecret-tools
 # The servers that the tests of checks start, and check. Debian and Ubuntu also
 # start some of them for the machine itself, unless told not to by policy-rc.d.
 SERVER_PACKAGES := redis-server postgresql mariadb-server rabbitmq-server mosquitto nats-server \
@@ -19,20 +21,38 @@ ICON_PACKAGES := librsvg2-bin imagemagick fonts-inter
 
 UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/*.ts ui/*.js ui/package.json -type f 2>/dev/null)
 
-.PHONY: help run test lint ui bindings docs errors icons screenshots bench package clean
-.PHONY: build-needs test-needs toolchain
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# The program for servers and containers: everything but the desktop app.
+HEADLESS := --no-default-features --features checks
+# Only Linux has machines without one.
+DISPLAYED := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter-out Linux,$(shell uname))
+
+.PHONY: help run test lint ui bindings docs errors icons screenshots bench headless package clean
+.PHONY: build-needs headless-needs test-needs toolchain
 
 help: ## What there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
+# Cargo draws a bar on a terminal, and elsewhere writes a line for each crate.
+say-how-long = [ -e $(TARGET)/debug/pilotlight ] || \
+	echo "The first build takes about $(1) minutes on two cores, later ones seconds."
+
+ifneq ($(DISPLAYED),)
 run: build-needs ui/dist/index.html ## Build and start Pilotlight; without a display, the demo in the terminal
+	@$(call say-how-long,five)
 	cargo build
-	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" != Linux ]; then \
-		target/debug/pilotlight; \
-	else \
-		echo "There is no display here: this is the demo in the terminal. Ctrl+C ends it."; \
-		target/debug/pilotlight demo --headless; \
-	fi
+	@$(TARGET)/debug/pilotlight
+else
+run: headless-needs
+	@echo "There is no display here: this builds the program without its desktop app."
+	@$(call say-how-long,three)
+	cargo build $(HEADLESS) --bin pilotlight
+	@echo "This is the demo in the terminal. Ctrl+C ends it."
+	@$(TARGET)/debug/pilotlight demo --headless
+endif
+
+headless: headless-needs ## The program for servers and containers, without the desktop app
+	@scripts/headless
 
 test: build-needs test-needs lint ui/dist/index.html ## Everything a change has to pass
 	npm --prefix ui test
@@ -41,6 +61,7 @@ test: build-needs test-needs lint ui/dist/index.html ## Everything a change has 
 lint: build-needs ui/dist/index.html ## Formatting and lints, warnings are errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --package pilotlight --all-targets $(HEADLESS) -- -D warnings
 	npm --prefix ui run lint
 	npm --prefix ui run check
 
@@ -71,7 +92,7 @@ icons: ## The PNGs, from the SVGs
 screenshots: build-needs test-needs ui/dist/index.html ## docs/screenshots, from the real window
 	cargo build
 	xvfb-run -a -s '-screen 0 1280x1000x24' dbus-run-session -- \
-		node scripts/screenshots.mjs $(CURDIR)/target/debug/pilotlight docs/screenshots
+		node scripts/screenshots.mjs $(abspath $(TARGET))/debug/pilotlight docs/screenshots
 
 bench: build-needs ## Speed and size of a year of history
 	cargo bench -p history --bench year
@@ -86,8 +107,12 @@ clean: ## Everything that was built
 build-needs: toolchain
 	@scripts/install $(BUILD_PACKAGES)
 
+headless-needs:
+	@scripts/toolchain
+	@scripts/install $(HEADLESS_PACKAGES)
+
 test-needs:
 	@scripts/install $(TEST_PACKAGES) $(SERVER_PACKAGES)
 
 toolchain:
-	@scripts/toolchain
+	@scripts/toolchain node

@@ -1,5 +1,12 @@
-//! Tauri's build step: config, capability and the window's files.
+//! Tauri's build step: config, capability and the window's files. Without the
+//! desktop app there is none.
 
+#[cfg(not(feature = "desktop"))]
+fn main() {
+    println!("cargo::rerun-if-changed=src-tauri/build.rs");
+}
+
+#[cfg(feature = "desktop")]
 fn main() {
     // The window's files become part of the program.
     println!("cargo::rerun-if-changed=ui/dist");
@@ -12,6 +19,7 @@ fn main() {
 }
 
 /// Every command the window may call; each gets a permission of its own.
+#[cfg(feature = "desktop")]
 const COMMANDS: &[&str] = &[
     "overview",
     "figures",

@@ -3,6 +3,6 @@
 
 mod bindings;
 mod cli;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "desktop"))]
 mod desktop;
 mod docs;

@@ -546,6 +546,30 @@ fn without_a_display_the_app_says_what_to_do() {
     assert_refused(&Home::new().run(&[]), "there is no display", "demo --headless");
 }
 
+/// As on a server that has the command line only.
+#[test]
+fn without_its_desktop_app_the_command_line_says_what_to_do() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary folder");
+    let alone = folder.path().join("pilotlight");
+    fs::hard_link(env!("CARGO_BIN_EXE_pilotlight"), &alone).expect("linked");
+    for arguments in [&[][..], &["--background"], &["run"], &["demo"]] {
+        let output = Command::new(&alone).args(arguments).env("DISPLAY", ":0").output();
+        let output = output.expect("started");
+        assert_refused(&output, "this Pilotlight has no desktop app", "run --headless");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_command_line_loads_nothing_of_a_desktop() {
+    let output = Command::new("ldd").arg(env!("CARGO_BIN_EXE_pilotlight")).output().expect("ldd");
+    let loaded = stdout(&output);
+    assert!(loaded.contains("libc.so"), "{loaded}");
+    for library in ["libgtk", "libwebkit", "libdbus", "libX11"] {
+        assert!(!loaded.contains(library), "{loaded}");
+    }
+}
+
 /// `run --headless --json`, read line by line.
 struct Running {
     child: std::process::Child,
@@ -700,6 +724,51 @@ fn headless_prints_everything_that_happened_before_its_end() {
     assert!(running.child.wait().expect("ended").success());
     let printed = running.seen.iter().filter(|event| event["type"] == "result").count();
     assert_eq!(u64::try_from(printed).expect("few"), kept(&home));
+}
+
+/// Starts a keychain with one entry, then the program that is named.
+#[cfg(target_os = "linux")]
+const WITH_KEYCHAIN: &str = "
+    printf password | gnome-keyring-daemon --unlock --components=secrets >/dev/null
+    printf 'a secret' | secret-tool store --label=test service pilotlight username api-token
+    exec \"$@\"";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_secret_comes_from_the_keychain() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = server.local_addr().expect("bound").port();
+    let home = Home::with_config(&format!(
+        "[[service]]\nid = \"a\"\ncheck = \"http\"\nurl = \"http://127.0.0.1:{port}/\"\n\
+         headers = {{ X-Token = \"keyring:api-token\" }}\nevery = \"1s\"\n"
+    ));
+    let pilotlight = home.command(&["run", "--headless", "--json"]);
+    let mut running = Command::new("dbus-run-session")
+        .args(["--", "sh", "-c", WITH_KEYCHAIN, "sh"])
+        .arg(pilotlight.get_program())
+        .args(pilotlight.get_args())
+        .env("HOME", home.folder.path())
+        .env("XDG_RUNTIME_DIR", home.folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("install the package dbus");
+    let (answer, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (client, _) = server.accept().expect("a check");
+        let lines = std::io::BufRead::lines(std::io::BufReader::new(client));
+        let request: Vec<_> = lines.map_while(Result::ok).take_while(|l| !l.is_empty()).collect();
+        answer.send(request).expect("somebody waits");
+    });
+    let request = asked.recv_timeout(std::time::Duration::from_secs(60));
+    // It ends when it has something to say and nobody reads.
+    drop(running.stdout.take());
+    if request.is_err() {
+        running.kill().expect("ended");
+    }
+    let output = running.wait_with_output().expect("ended");
+    let request = request.unwrap_or_else(|_| panic!("no check: {}", stderr(&output)));
+    assert!(request.contains(&"x-token: a secret".to_owned()), "{request:?} {}", stderr(&output));
 }
 
 /// Both ends of a connection into which not one more byte goes.

@@ -16,8 +16,8 @@ use clap::{Args, Parser, Subcommand};
 use health::{ServiceId, Status};
 
 use crate::demo;
-use crate::desktop::{self, Start};
 use crate::failure::Failure;
+use crate::handover::{Start, require_display};
 use crate::places::Places;
 
 /// Exit codes people script against.
@@ -117,19 +117,22 @@ enum Command {
     },
 }
 
-/// Runs what the arguments ask for.
+/// Runs what the arguments ask for; `desktop` is the way to the desktop app.
 ///
 /// # Errors
 /// Whatever keeps it from doing so, for people.
-pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
+pub(crate) fn run(
+    cli: Cli,
+    desktop: impl FnOnce(&Places, Start) -> Result<(), Failure>,
+) -> Result<ExitCode, Failure> {
     let Cli { command, files, json, background } = cli;
     let places = Places::new(files.config, files.data_dir)?;
     let done = |()| ExitCode::SUCCESS;
+    let desktop = |start| require_display().and_then(|()| desktop(&places, start)).map(done);
     match command {
-        None if background => desktop::run(&places, Start::Background).map(done),
-        None | Some(Command::Run { headless: false }) => {
-            desktop::run(&places, Start::Window).map(done)
-        }
+        None if background => desktop(Start::Background),
+        None | Some(Command::Run { headless: false }) => desktop(Start::Window),
+        Some(Command::Demo { headless: false }) => desktop(Start::Demo),
         Some(Command::Check { ids }) => check::run(&places, &ids, json),
         Some(Command::Run { headless: true }) => run::run(&places, json).map(done),
         Some(Command::Replay(arguments)) => replay::run(&arguments).map(done),
@@ -142,7 +145,6 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Validate { file }) => validate::run(&places, file, json),
         Some(Command::Record { file }) => record::run(&places, &file).map(done),
         Some(Command::Demo { headless: true }) => demo::headless(json).map(done),
-        Some(Command::Demo { headless: false }) => desktop::run(&places, Start::Demo).map(done),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::session::{Opened, Session};
 use world::World;
 
 /// A running demo: ends when it is dropped.
-pub(crate) struct Demo {
+pub struct Demo {
     /// Its own config and data folder.
     pub places: Places,
     _world: World,

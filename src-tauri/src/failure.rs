@@ -11,7 +11,7 @@ const USAGE: u8 = 3;
 
 /// One line saying what is wrong, one saying what to do about it.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub struct Failure {
     message: String,
     help: String,
 }
@@ -22,17 +22,8 @@ impl Failure {
         Self { message: message.into(), help: help.into() }
     }
 
-    /// Both lines as one sentence.
-    pub fn for_window(&self) -> String {
-        if self.help.is_empty() {
-            self.message.clone()
-        } else {
-            format!("{}: {}", self.message, self.help)
-        }
-    }
-
     /// Says so on stderr.
-    pub fn report(&self) -> ExitCode {
+    pub(crate) fn report(&self) -> ExitCode {
         remark(&self.to_string());
         ExitCode::from(USAGE)
     }
@@ -46,6 +37,14 @@ impl fmt::Display for Failure {
 }
 
 impl Error for Failure {}
+
+/// As one sentence, for the window.
+impl From<Failure> for String {
+    fn from(failure: Failure) -> Self {
+        let Failure { message, help } = failure;
+        if help.is_empty() { message } else { format!("{message}: {help}") }
+    }
+}
 
 impl From<history::OpenError> for Failure {
     fn from(error: history::OpenError) -> Self {

@@ -1,19 +1,19 @@
 //! Pilotlight: a light in the system tray that tells at a glance whether
 //! everything you run is alive. This package is the shell around the crates
-//! that do the work: command line and desktop.
+//! that do the work: the command line, and what the desktop app needs of it.
 
+pub mod api;
 mod cli;
 mod demo;
-mod desktop;
 mod failure;
+mod handover;
 mod inbox;
-mod logs;
 mod output;
 mod places;
 mod report;
 mod session;
 mod signals;
-mod view;
+pub mod view;
 
 use std::process::ExitCode;
 
@@ -21,12 +21,17 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use tokio::runtime::{Builder, Runtime};
 
-use failure::Failure;
+pub use api::bindings;
+pub use demo::Demo;
+pub use failure::Failure;
+pub use handover::{Start, hand_over};
+pub use places::Places;
+pub use session::{Configured, Opened, Session};
+pub use signals::interrupted;
 
-pub use desktop::bindings;
-
-/// Runs the program with the process's arguments.
-pub fn main() -> ExitCode {
+/// Runs what the process's arguments ask for; `desktop` is the way to the
+/// desktop app.
+pub fn run(desktop: impl FnOnce(&Places, Start) -> Result<(), Failure>) -> ExitCode {
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -37,11 +42,14 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if asked_for { 0 } else { 3 });
         }
     };
-    cli::run(cli).unwrap_or_else(|failure| failure.report())
+    cli::run(cli, desktop).unwrap_or_else(|failure| failure.report())
 }
 
-/// Few threads: the work is waiting.
-fn runtime() -> Result<Runtime, Failure> {
+/// The threads of the process; few, as the work is waiting.
+///
+/// # Errors
+/// When the system gives none.
+pub fn runtime() -> Result<Runtime, Failure> {
     Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("pilotlight")

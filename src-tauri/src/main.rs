@@ -1,6 +1,5 @@
-//! The program: desktop app and command line.
-#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
+//! The program: the command line, and the way to the desktop app.
 
 fn main() -> std::process::ExitCode {
-    pilotlight::main()
+    pilotlight::run(pilotlight::hand_over)
 }

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 
 /// The config file and the data folder of one Pilotlight.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Places {
+pub struct Places {
     /// config.toml, which may not exist yet.
     pub config: PathBuf,
     /// Whether a person named that file: then it is no default that may be missing.
@@ -28,7 +28,7 @@ impl Places {
     }
 
     /// The given ones, else the platform's.
-    pub fn new(config: Option<PathBuf>, data_dir: Option<PathBuf>) -> Result<Self, Failure> {
+    pub(crate) fn new(config: Option<PathBuf>, data_dir: Option<PathBuf>) -> Result<Self, Failure> {
         let platform = || {
             ProjectDirs::from("dev", "Pilotlight", "pilotlight").ok_or_else(|| {
                 Failure::usage(
@@ -51,7 +51,7 @@ impl Places {
 
     /// That the default config file is missing is fine; one that was named has
     /// to exist.
-    pub fn require_config(&self) -> Result<(), Failure> {
+    pub(crate) fn require_config(&self) -> Result<(), Failure> {
         let found = fs::metadata(&self.config);
         if self.config_named && found.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
             return Err(Failure::usage(
@@ -62,8 +62,18 @@ impl Places {
         Ok(())
     }
 
+    /// A folder within the data folder, made where it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn private_folder(&self, name: &str) -> std::io::Result<PathBuf> {
+        let folder = self.data_dir.join(name);
+        create_private(&folder)?;
+        Ok(folder)
+    }
+
     /// Takes the data folder for this process, as long as the lock lives.
-    pub fn lock(&self) -> Result<Lock, Failure> {
+    pub(crate) fn lock(&self) -> Result<Lock, Failure> {
         let unusable = |error: std::io::Error| {
             Failure::usage(
                 format!("the data folder {} cannot be used: {error}", self.data_dir.display()),
@@ -112,7 +122,7 @@ pub(crate) struct Lock {
 }
 
 /// Makes a folder, and those above it, for their owner's eyes only.
-pub(crate) fn create_private(folder: &Path) -> std::io::Result<()> {
+fn create_private(folder: &Path) -> std::io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

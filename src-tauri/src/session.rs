@@ -26,7 +26,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// The config in force, and what is wrong with the file if it is newer.
 #[derive(Clone)]
-pub(crate) struct Configured {
+pub struct Configured {
     /// What is in force.
     pub config: Arc<Config>,
     /// The text it was read from; none where there is no file.
@@ -38,7 +38,7 @@ pub(crate) struct Configured {
 }
 
 /// Config, history and engine of one data folder.
-pub(crate) struct Session {
+pub struct Session {
     places: Places,
     engine: Engine,
     history: History,
@@ -73,7 +73,8 @@ impl Drop for Session {
 }
 
 /// A session that has just begun.
-pub(crate) struct Opened {
+pub struct Opened {
+    /// It is checking already.
     pub session: Session,
     /// Everything that happens, from the first moment on.
     pub events: broadcast::Receiver<Event>,

@@ -1,7 +1,7 @@
 //! The wishes of whoever runs the process.
 
 /// Waits for Ctrl+C, or for SIGTERM where there is such a thing.
-pub(crate) async fn interrupted() {
+pub async fn interrupted() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

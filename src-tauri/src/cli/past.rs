@@ -9,7 +9,6 @@ use super::parse_id;
 use crate::failure::Failure;
 use crate::output::{local_date_time, print, print_json};
 use crate::places::Places;
-use crate::session::load_config;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -22,7 +21,7 @@ pub(super) fn sla(
     json: bool,
 ) -> Result<(), Failure> {
     let id = parse_id(id)?;
-    let objective = objective(places, id.as_str());
+    let objective = objective(places, &id);
     let record = open(places)?
         .uptime(&id, days, &zone(utc), Clock::system().now(), objective)
         .map_err(unreadable)?;
@@ -172,12 +171,6 @@ fn zone(utc: bool) -> Zone {
 }
 
 /// The service's own objective where there is a config that knows it.
-fn objective(places: &Places, id: &str) -> Objective {
-    load_config(&places.config)
-        .ok()
-        .and_then(|loaded| {
-            let service = loaded.config.services.into_iter().find(|s| s.id.as_str() == id)?;
-            Objective::new(service.slo_pct)
-        })
-        .unwrap_or_default()
+fn objective(places: &Places, id: &ServiceId) -> Objective {
+    config::promised(&places.config, id).and_then(Objective::new).unwrap_or_default()
 }

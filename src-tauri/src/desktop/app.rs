@@ -1,11 +1,8 @@
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, watch};
-
-use crate::demo::Demo;
-use crate::failure::Failure;
-use crate::session::Session;
 use engine::Surroundings;
+use pilotlight::{Demo, Failure, Session};
+use tokio::sync::{Mutex, watch};
 
 /// What commands and listeners share: the person's own session, and which one
 /// is shown.

@@ -9,13 +9,12 @@ use config::{Document, FormProblem, FormSchema, Preferences, Review};
 use engine::{Clock, Limits, Target, check_once, with_members};
 use health::{CheckResult, Objective, ServiceId, Timestamp};
 use history::{Figures, MeasurementSeries, Range, ReadError, Reader, Zone};
+use pilotlight::api::{About, Head, Incident, Incidents, Overview, ServiceDetail, TestReport};
+use pilotlight::{Configured, Session};
 use probe::Values;
 use tauri::State;
 
-use super::app::App;
-use super::ipc::{About, Head, Incident, Incidents, Overview, ServiceDetail, TestReport};
-use crate::failure::Failure;
-use crate::session::{Configured, Session};
+use crate::app::App;
 
 /// Results, incidents and days a service's page lists.
 const RESULTS: usize = 50;
@@ -27,12 +26,6 @@ const SLOWEST_MS: i64 = 86_400_000;
 const INCIDENT_DAYS: i64 = 90;
 
 type Answer<T> = Result<T, String>;
-
-impl From<Failure> for String {
-    fn from(failure: Failure) -> Self {
-        failure.for_window()
-    }
-}
 
 #[tauri::command]
 pub(crate) async fn overview(app: State<'_, App>) -> Answer<Overview> {

@@ -9,15 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use health::Event;
+use pilotlight::Session;
+use pilotlight::view::notice::{Key, Notification, Wishes, notification};
 use tauri::{AppHandle, Manager};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
-use super::app::App;
-use super::window;
-use crate::session::Session;
-use crate::view::notice::{Key, Notification, Wishes, notification};
+use crate::app::App;
+use crate::window;
 
 /// "Mute 1 h"
 const MUTE: Duration = Duration::from_secs(3600);

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use engine::{Clock, ServiceView, Snapshot};
 use health::ServiceId;
+use pilotlight::api::{Head, Push};
 use tauri::{AppHandle, Manager};
 
-use super::app::{App, Shown};
-use super::ipc::{Head, Push};
-use super::window;
+use crate::app::{App, Shown};
+use crate::window;
 
 /// Changes are collected this long, so that a busy fleet does not keep the
 /// window drawing.

@@ -1,14 +1,14 @@
 use std::time::Duration;
 
+use pilotlight::view::tray::{Action, Icon, Item, PauseFor, TrayView, tray};
 use tauri::image::Image;
 use tauri::menu::{IsMenuItem, Menu, MenuEvent, MenuItem, PredefinedMenuItem, Submenu};
 use tauri::tray::{MouseButton, MouseButtonState, TrayIcon, TrayIconBuilder, TrayIconEvent};
 use tauri::{AppHandle, Manager, Wry};
 use tokio::task::block_in_place;
 
-use super::app::App;
-use super::{tomorrow, window};
-use crate::view::tray::{Action, Icon, Item, PauseFor, TrayView, tray};
+use crate::app::App;
+use crate::{tomorrow, window};
 
 const ID: &str = "pilotlight";
 /// How often a tray is looked for where there is none.

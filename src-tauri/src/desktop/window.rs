@@ -1,7 +1,6 @@
+use pilotlight::api::Push;
 use tauri::webview::WebviewWindowBuilder;
 use tauri::{AppHandle, Emitter, Manager, Url, WebviewUrl};
-
-use super::ipc::Push;
 
 /// The one window's label; capabilities name it too.
 pub(crate) const LABEL: &str = "main";

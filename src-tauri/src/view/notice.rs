@@ -1,8 +1,10 @@
+//! Notifications of what is announced.
+
 use health::{Event, IncidentId, Notice, NoticeKind, ServiceId};
 
 /// One desktop notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Notification {
+pub struct Notification {
     /// First line.
     pub title: String,
     /// The rest.
@@ -19,14 +21,16 @@ pub(crate) struct Notification {
 
 /// What a notification is about; a recovery replaces its incident's one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Key {
+pub enum Key {
+    /// An outage.
     Incident(IncidentId),
+    /// A service that can not make up its mind.
     Flapping(ServiceId),
 }
 
 /// What a person wants to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Wishes {
+pub struct Wishes {
     /// Anything at all.
     pub notifications: bool,
     /// That a service is up again.
@@ -34,7 +38,7 @@ pub(crate) struct Wishes {
 }
 
 /// The notification an event asks for, if any.
-pub(crate) fn notification(event: &Event, wishes: Wishes) -> Option<Notification> {
+pub fn notification(event: &Event, wishes: Wishes) -> Option<Notification> {
     let Event::Announced(notice) = event else { return None };
     let Notice { service, incident, kind, title, body, .. } = notice;
     if !wishes.notifications || (*kind == NoticeKind::Recovered && !wishes.recovery) {

@@ -1,3 +1,5 @@
+//! The tray icon, its tooltip and its menu.
+
 use engine::Snapshot;
 use health::{Overall, ServiceId, ServiceStatus};
 
@@ -9,53 +11,72 @@ const TOOLTIP_UNITS: usize = 127;
 /// The tray icon as it should be. Plain data: compared before anything native
 /// is touched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TrayView {
+pub struct TrayView {
+    /// The picture.
     pub icon: Icon,
+    /// What it says when it is pointed at.
     pub tooltip: String,
+    /// Its lines, from the top.
     pub menu: Vec<Item>,
 }
 
 /// The picture: its shape carries the state, its colour repeats it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Icon {
+pub enum Icon {
+    /// A disc with a tick.
     Healthy,
+    /// A triangle.
     Degraded,
-    /// With the count of root causes; 10 stands for more than nine.
+    /// An octagon with the count of root causes; 10 stands for more than nine.
     Unhealthy(u8),
+    /// A ring.
     Unknown,
+    /// A slashed ring.
     Offline,
+    /// Two bars.
     Paused,
 }
 
 /// One line of the menu.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Item {
+pub enum Item {
     /// Text that does nothing.
     Label(String),
     /// Does something.
     Action(Action, String),
     /// A menu within the menu.
     Submenu(String, Vec<Item>),
+    /// A thin line.
     Separator,
 }
 
 /// What a line of the menu does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Action {
+pub enum Action {
+    /// Opens the window.
     Open,
+    /// Opens the window on a service.
     OpenService(ServiceId),
+    /// Checks all services at once.
     CheckNow,
+    /// Pauses all services.
     Pause(PauseFor),
+    /// Ends the pause.
     Resume,
+    /// Opens the window on the settings.
     Settings,
+    /// Ends Pilotlight.
     Quit,
 }
 
 /// How long "Pause" lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PauseFor {
+pub enum PauseFor {
+    /// So long.
     Minutes(u32),
+    /// Until the next morning.
     UntilTomorrow,
+    /// Until somebody ends it.
     UntilResumed,
 }
 
@@ -96,7 +117,7 @@ impl Action {
 }
 
 /// The tray icon for a state.
-pub(crate) fn tray(snapshot: &Snapshot) -> TrayView {
+pub fn tray(snapshot: &Snapshot) -> TrayView {
     TrayView { icon: icon(snapshot), tooltip: tooltip(snapshot), menu: menu(snapshot) }
 }
 

@@ -3,6 +3,9 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use health::ServiceId;
+
+use crate::parse;
 use crate::problem::{Invalid, Problem};
 use crate::secrets::Environment;
 use crate::service::Config;
@@ -78,6 +81,13 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, LoadError>
     };
     let (config, warnings) = Config::parse(&path.display().to_string(), &text, environment)?;
     Ok(Loaded { config, warnings, text: Some(text) })
+}
+
+/// The share of availability that a service promises, in percent, where the
+/// file says so. Everything else in the file, right or wrong, is left alone, so
+/// this waits for no keychain and reads no certificates.
+pub fn promised(path: &Path, id: &ServiceId) -> Option<f64> {
+    parse::promised(&read(path).ok()??, id)
 }
 
 fn read(path: &Path) -> Result<Option<String>, LoadError> {

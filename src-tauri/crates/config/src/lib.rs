@@ -8,6 +8,7 @@
 mod document;
 mod file;
 mod form;
+mod keychain;
 mod parse;
 mod place;
 mod problem;
@@ -20,10 +21,11 @@ mod validate;
 mod words;
 
 pub use document::{Document, EditError};
-pub use file::{LoadError, Loaded, MAX_BYTES, SaveError, load, save};
+pub use file::{LoadError, Loaded, MAX_BYTES, SaveError, load, promised, save};
 pub use form::{FormProblem, Review, review, service_from_values};
+pub use keychain::KeychainError;
 pub use problem::{Invalid, Problem};
 pub use schema::{FormSchema, IDENTITY, KindSchema, PresetSchema, TIMING, TierSchema, form_schema};
-pub use secrets::{Environment, KeychainError, Secrets};
+pub use secrets::{Environment, Secrets};
 pub use service::{Config, Service};
 pub use settings::{CONNECTIVITY_TARGETS, Preferences, SETTINGS, Settings, Theme};

@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use health::ServiceId;
 use probe::Values;
+use serde_json::Value;
 use toml_edit::{ArrayOfTables, Item, Table, TableLike};
 
 use crate::place::{Finding, Source};
@@ -9,7 +11,7 @@ use crate::problem::{Invalid, Problem};
 use crate::secrets::Environment;
 use crate::service::{Config, Service};
 use crate::settings::Settings;
-use crate::toml::{span_of_key, span_of_value, values_of};
+use crate::toml::{json_of, span_of_key, span_of_value, values_of};
 use crate::validate::{self, Around};
 use crate::words;
 
@@ -43,6 +45,16 @@ impl Config {
             Err(Invalid::new(source_name, text, problems))
         }
     }
+}
+
+/// The share of availability that one service promises; nothing else in the
+/// text is looked at.
+pub(crate) fn promised(text: &str, id: &ServiceId) -> Option<f64> {
+    let document = toml_edit::Document::parse(text).ok()?;
+    let services = json_of(document.get(SERVICE)?)?;
+    let services = services.as_array()?.iter().filter_map(Value::as_object);
+    let mut named = services.filter(|values| values.get("id").is_some_and(|is| is == id.as_str()));
+    validate::promised(named.next()?).ok()
 }
 
 /// What the TOML parser says, in the words of the other problems.

@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 use probe::{Field, FieldType, Step, Values};
 use serde_json::Value;
 
+use crate::keychain::{self, KeychainError};
 use crate::place::Finding;
 
 const KEYCHAIN_SERVICE: &str = "pilotlight";
@@ -29,22 +30,12 @@ type Entry = Result<String, KeychainError>;
 #[allow(clippy::disallowed_types)] // only loads and reviews wait for each other, and no check for them
 type Asked = std::sync::Mutex<HashMap<String, Entry>>;
 
-/// Why the keychain gave no secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KeychainError {
-    /// There is a keychain, but no such entry.
-    #[error("the keychain has no entry")]
-    NoEntry,
-    /// There is none, it is locked, or it does not answer.
-    #[error("the keychain cannot be read: {0}")]
-    Unreachable(String),
-}
-
 impl Environment {
     /// This process's variables and this person's keychain. Reading the
     /// keychain blocks.
     pub fn system() -> Self {
-        Self::new(|name| std::env::var(name).ok(), system_keychain)
+        let keychain = |name: &str| keychain::read(KEYCHAIN_SERVICE, name);
+        Self::new(|name| std::env::var(name).ok(), keychain)
     }
 
     /// Secrets from elsewhere: `variable` by name, `keychain` by entry.
@@ -65,15 +56,6 @@ impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Environment").finish_non_exhaustive()
     }
-}
-
-fn system_keychain(name: &str) -> Result<String, KeychainError> {
-    keyring::Entry::new(KEYCHAIN_SERVICE, name).and_then(|entry| entry.get_password()).map_err(
-        |error| match error {
-            keyring::Error::NoEntry => KeychainError::NoEntry,
-            other => KeychainError::Unreachable(other.to_string()),
-        },
-    )
 }
 
 /// The secrets of one service, to be taken out of every text about it.

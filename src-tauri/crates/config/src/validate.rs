@@ -580,24 +580,30 @@ fn threshold_order(
     }
 }
 
+const DEFAULT_SLO: f64 = 99.9;
+
 fn slo(table: &mut Table<'_>) -> f64 {
-    const DEFAULT: f64 = 99.9;
-    let pct = match table.values.get(SLO) {
-        None => return DEFAULT,
-        Some(Value::Number(number)) => number.as_f64(),
-        Some(Value::String(text)) => text.trim().parse().ok(),
-        Some(_) => None,
+    promised(table.values).unwrap_or_else(|finding| {
+        table.problems.push(finding);
+        DEFAULT_SLO
+    })
+}
+
+/// The share of availability that a service's keys promise, in percent.
+pub(crate) fn promised(values: &Values) -> Result<f64, Finding> {
+    let Some(given) = values.get(SLO) else { return Ok(DEFAULT_SLO) };
+    let pct = match given {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
     };
-    if let Some(pct) = pct.filter(|pct| *pct > 0.0 && *pct <= 100.0) {
-        return pct;
-    }
-    let given = &table.values[SLO];
-    table.problems.push(Finding::value(
-        SLO,
-        format!("{given} is no share of availability"),
-        "use a number of percent above 0, up to 100: 99.9",
-    ));
-    DEFAULT
+    pct.filter(|pct| *pct > 0.0 && *pct <= 100.0).ok_or_else(|| {
+        Finding::value(
+            SLO,
+            format!("{given} is no share of availability"),
+            "use a number of percent above 0, up to 100: 99.9",
+        )
+    })
 }
 
 fn own_values(values: &Values, kind: Kind) -> Values {

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use config::{Environment, LoadError, Loaded, MAX_BYTES, SaveError, load, save};
+use config::{Environment, LoadError, Loaded, MAX_BYTES, SaveError, load, promised, save};
+use health::ServiceId;
 
 const TEXT: &str = "[settings]\ntheme = \"dark\"\n";
 
@@ -40,6 +41,24 @@ fn what_is_saved_is_loaded() {
     save(&path, "", Some(TEXT)).expect("saved again");
     assert_eq!(read(&path).expect("a config").text.as_deref(), Some(""));
     assert_eq!(names(&folder.path().join("new/folder")), ["config.toml"]);
+}
+
+#[test]
+fn what_a_service_promises_is_read_whatever_else_is_wrong() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.toml");
+    let promised = |id| promised(&path, &ServiceId::new(id).expect("an id"));
+    assert_eq!(promised("a"), None, "no file");
+    fs::write(
+        &path,
+        "[[service]]\nid = \"a\"\ncheck = \"htpp\"\n[[service]]\nid = \"b\"\nslo = 99.5\n\
+         [[service]]\nid = \"c\"\nslo = \"90\"\n[[service]]\nid = \"d\"\nslo = 101\n",
+    )
+    .expect("written");
+    assert_eq!(
+        ["a", "b", "c", "d", "e"].map(promised),
+        [Some(99.9), Some(99.5), Some(90.0), None, None]
+    );
 }
 
 #[test]

@@ -1,9 +1,9 @@
 use std::collections::HashMap;
 
 use notify_rust::{Hint, NotificationResponse, Timeout, Urgency};
+use pilotlight::view::notice::{Key, Notification};
 
 use super::Response;
-use crate::view::notice::{Key, Notification};
 
 /// The notification server of the session bus.
 #[derive(Default)]
@@ -29,7 +29,7 @@ impl Desktop {
         let mut native = notify_rust::Notification::new();
         native
             .appname("Pilotlight")
-            .icon("pilotlight")
+            .icon("pilotlight-desktop")
             .hint(Hint::DesktopEntry("Pilotlight".to_owned()))
             .summary(&notification.title)
             .body(&body)

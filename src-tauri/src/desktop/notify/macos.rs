@@ -1,5 +1,6 @@
+use pilotlight::view::notice::Notification;
+
 use super::Response;
-use crate::view::notice::Notification;
 
 /// The bundle that notifications are shown for; must be set before the first.
 const BUNDLE: &str = "dev.pilotlight.Pilotlight";

@@ -1,5 +1,6 @@
+use pilotlight::view::notice::Notification;
+
 use super::Response;
-use crate::view::notice::Notification;
 
 /// The id the installer registers with the start menu entry (AUMID).
 const AUMID: &str = "dev.pilotlight.Pilotlight";

@@ -3,7 +3,19 @@
 /**
  * The app about itself.
  */
-export type About = { version: string, config_file: string, data_dir: string, 
+export type About = { 
+/**
+ * Its version.
+ */
+version: string, 
+/**
+ * Where its config is.
+ */
+config_file: string, 
+/**
+ * Where history and logs are.
+ */
+data_dir: string, 
 /**
  * Bytes the history takes.
  */
@@ -12,7 +24,19 @@ history_bytes: number, };
 /**
  * A condition of the app itself worth a line at the top of the window.
  */
-export type Banner = { kind: BannerKind, title: string, detail: string, };
+export type Banner = { 
+/**
+ * What it is about.
+ */
+kind: BannerKind, 
+/**
+ * The line.
+ */
+title: string, 
+/**
+ * The rest.
+ */
+detail: string, };
 
 /**
  * What a line at the top of the window is about.
@@ -270,7 +294,15 @@ push_command: string, };
 /**
  * Everything of the overview but its services.
  */
-export type Head = { at: Timestamp, overall: Overall, 
+export type Head = { 
+/**
+ * The moment it tells of.
+ */
+at: Timestamp, 
+/**
+ * The worst of all services.
+ */
+overall: Overall, 
 /**
  * Independent outages: incidents without a cause.
  */
@@ -290,21 +322,77 @@ incidents: Array<Incident>,
 /**
  * All services paused.
  */
-pause: Pause | null, banners: Array<Banner>, demo: boolean, };
+pause: Pause | null, 
+/**
+ * Lines at the top of the window.
+ */
+banners: Array<Banner>, 
+/**
+ * The demo is shown.
+ */
+demo: boolean, };
 
 /**
  * An outage, with what the window shows beside it.
  */
-export type Incident = { id: number, service: ServiceId, service_name: string, started_at: Timestamp, detected_at: Timestamp, resolved_at: Timestamp | null, checks_failed: number, caused_by: ServiceId | null, 
+export type Incident = { 
+/**
+ * Counted from the first one on.
+ */
+id: number, 
+/**
+ * Whose.
+ */
+service: ServiceId, 
+/**
+ * What people call it.
+ */
+service_name: string, 
+/**
+ * Its first failing result.
+ */
+started_at: Timestamp, 
+/**
+ * The result that confirmed it.
+ */
+detected_at: Timestamp, 
+/**
+ * The result that resolved it; none while it lasts.
+ */
+resolved_at: Timestamp | null, 
+/**
+ * Failing results so far.
+ */
+checks_failed: number, 
+/**
+ * The service whose outage explains this one.
+ */
+caused_by: ServiceId | null, 
 /**
  * Services with an incident caused by this one.
  */
-affected: Array<ServiceId>, first_failure: CheckResult, last_good: CheckResult | null, };
+affected: Array<ServiceId>, 
+/**
+ * What was seen first.
+ */
+first_failure: CheckResult, 
+/**
+ * What was seen before it.
+ */
+last_good: CheckResult | null, };
 
 /**
  * All incidents worth a look.
  */
-export type Incidents = { active: Array<Incident>, resolved: Array<Incident>, };
+export type Incidents = { 
+/**
+ * Those that last, root causes first.
+ */
+active: Array<Incident>, 
+/**
+ * Those that are over, newest first.
+ */
+resolved: Array<Incident>, };
 
 /**
  * A kind of check, for the form.
@@ -450,7 +538,15 @@ export type Overall = "healthy" | "degraded" | "unhealthy" | "unknown" | "offlin
 /**
  * Everything the overview shows.
  */
-export type Overview = { head: Head, services: Array<ServiceSummary>, };
+export type Overview = { 
+/**
+ * All but the services.
+ */
+head: Head, 
+/**
+ * In the order of the config.
+ */
+services: Array<ServiceSummary>, };
 
 /**
  * Not checked because a person said so.
@@ -562,7 +658,11 @@ help: string, };
 /**
  * Pushed to the window.
  */
-export type Push = { "type": "changed", head: Head, 
+export type Push = { "type": "changed", 
+/**
+ * All but the services.
+ */
+head: Head, 
 /**
  * Those that changed.
  */
@@ -570,7 +670,15 @@ services: Array<ServiceSummary>,
 /**
  * All ids in order when the set or order changed.
  */
-order: Array<ServiceId> | null, } | { "type": "figures", figures: { [key in ServiceId]: Figures }, } | { "type": "navigate", to: string, } | { "type": "config_changed" };
+order: Array<ServiceId> | null, } | { "type": "figures", 
+/**
+ * Those of every service.
+ */
+figures: { [key in ServiceId]: Figures }, } | { "type": "navigate", 
+/**
+ * The page.
+ */
+to: string, } | { "type": "config_changed" };
 
 /**
  * How far back a chart goes.
@@ -607,7 +715,19 @@ export type Section = "target" | "login" | "request" | "expect" | "tls" | "advan
 /**
  * One service in depth.
  */
-export type ServiceDetail = { id: ServiceId, latency: LatencySeries, uptime: Array<Uptime>, 
+export type ServiceDetail = { 
+/**
+ * Which.
+ */
+id: ServiceId, 
+/**
+ * Response times over the range asked for.
+ */
+latency: LatencySeries, 
+/**
+ * Its uptime over several periods.
+ */
+uptime: Array<Uptime>, 
 /**
  * The share of availability promised, in percent.
  */
@@ -619,7 +739,15 @@ days: Array<Day>,
 /**
  * Newest first.
  */
-results: Array<CheckResult>, incidents: Array<Incident>, depends_on: Array<ServiceId>, 
+results: Array<CheckResult>, 
+/**
+ * Newest first.
+ */
+incidents: Array<Incident>, 
+/**
+ * What it says it depends on.
+ */
+depends_on: Array<ServiceId>, 
 /**
  * Everything that depends on it, transitively.
  */
@@ -735,7 +863,15 @@ export type Status = "healthy" | "degraded" | "unhealthy";
 /**
  * What a check of an unsaved form came to.
  */
-export type TestReport = { problems: Array<Problem>, result: CheckResult | null, 
+export type TestReport = { 
+/**
+ * Why it could not be checked.
+ */
+problems: Array<Problem>, 
+/**
+ * What was seen.
+ */
+result: CheckResult | null, 
 /**
  * Why there was nothing to see.
  */

@@ -1,19 +1,14 @@
 //! What goes to the log: daily files in the data folder, seven kept.
 
-use std::path::Path;
-
+use pilotlight::Places;
 use tracing_appender::rolling::{Builder, Rotation};
 use tracing_subscriber::EnvFilter;
 
-use crate::places::create_private;
-
-/// Starts logging into `logs/` of the data folder; the level comes from
+/// Starts logging into the folder `logs` of the data folder; the level comes from
 /// `PILOTLIGHT_LOG` (`info` without it). Where that can not be written, there
 /// is no log: the app matters more.
-pub(crate) fn start(data_dir: &Path) {
-    let folder = data_dir.join("logs");
-    // Where it can not be made, the next step fails and says so.
-    let _ = create_private(&folder);
+pub(crate) fn start(places: &Places) {
+    let Ok(folder) = places.private_folder("logs") else { return };
     let files = Builder::new()
         .rotation(Rotation::DAILY)
         .filename_prefix("pilotlight")

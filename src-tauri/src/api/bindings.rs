@@ -10,7 +10,7 @@ use health::{CheckResult, ServiceId, Timestamp};
 use history::{Figures, MeasurementSeries, Range};
 use ts_rs::{Config, ExportError, TS};
 
-use super::ipc::{About, Incidents, Overview, Push, ServiceDetail, TestReport};
+use super::{About, Incidents, Overview, Push, ServiceDetail, TestReport};
 
 /// Writes `bindings.ts` into `folder`.
 ///

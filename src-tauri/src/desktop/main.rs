@@ -1,48 +1,38 @@
-//! The desktop app: tray, window, notifications. Owns no state but which
-//! session is shown; everything else follows the engine.
+//! The desktop app, a program of its own so that nothing else loads a desktop's
+//! libraries: tray, window, notifications. Owns no state but which session is
+//! shown; everything else follows the engine.
+#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
 mod app;
-pub mod bindings;
 mod commands;
-mod ipc;
+mod logs;
 mod notify;
 mod push;
 mod tray;
 mod window;
 
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Surroundings;
 use jiff::{ToSpan, Zoned};
+use pilotlight::{Failure, Opened, Places, Session, Start, interrupted, runtime};
 use tauri::{AppHandle, Manager, RunEvent};
 use tauri_plugin_autostart::ManagerExt;
 use tauri_plugin_window_state::StateFlags;
 
-use crate::failure::Failure;
-use crate::places::Places;
-use crate::session::{Opened, Session};
-use crate::signals::interrupted;
-use crate::{logs, runtime};
 use app::App;
 
-/// How the app starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Start {
-    /// With its window.
-    Window,
-    /// In the tray only.
-    Background,
-    /// With its window, showing the demo.
-    Demo,
+fn main() -> ExitCode {
+    pilotlight::run(desktop)
 }
 
 /// Runs the desktop app until a person quits it.
 ///
 /// # Errors
-/// When there is no display, the config is wrong, or the data folder is in use.
-pub(crate) fn run(places: &Places, start: Start) -> Result<(), Failure> {
-    require_display()?;
+/// When the config is wrong, or the data folder is in use.
+fn desktop(places: &Places, start: Start) -> Result<(), Failure> {
     let runtime = runtime()?;
     tauri::async_runtime::set(runtime.handle().clone());
     let _inside = runtime.enter();
@@ -50,7 +40,7 @@ pub(crate) fn run(places: &Places, start: Start) -> Result<(), Failure> {
         .build(tauri::generate_context!())
         .map_err(|error| Failure::usage(format!("the desktop app cannot start: {error}"), ""))?;
     // A second launch never gets here: the first one opens its window instead.
-    logs::start(&places.data_dir);
+    logs::start(places);
     let Opened { session, events, notes } =
         Session::open_despite_mistakes(places, Surroundings::real())?;
     for note in notes {
@@ -174,17 +164,6 @@ async fn follow_preferences(handle: AppHandle) {
             return;
         }
     }
-}
-
-fn require_display() -> Result<(), Failure> {
-    let has = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if !cfg!(target_os = "linux") || has("DISPLAY") || has("WAYLAND_DISPLAY") {
-        return Ok(());
-    }
-    Err(Failure::usage(
-        "there is no display",
-        "`pilotlight run --headless` watches without one, `pilotlight demo --headless` shows the demo",
-    ))
 }
 
 /// The time until tomorrow, 8 in the morning here: as the window counts it.

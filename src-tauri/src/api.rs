@@ -1,5 +1,7 @@
-//! What goes between window and backend. TypeScript for all of it is
-//! generated: see [`super::bindings`].
+//! What may be asked of and told to a running Pilotlight, as the window sees it.
+//! TypeScript for all of it is generated: see [`bindings`].
+
+pub mod bindings;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,24 +16,35 @@ use ts_rs::TS;
 /// An outage, with what the window shows beside it.
 #[derive(Debug, Clone, Serialize, TS)]
 #[ts(export_to = "bindings.ts")]
-pub(crate) struct Incident {
+pub struct Incident {
+    /// Counted from the first one on.
     #[ts(type = "number")]
     pub id: IncidentId,
+    /// Whose.
     pub service: ServiceId,
+    /// What people call it.
     pub service_name: String,
+    /// Its first failing result.
     pub started_at: Timestamp,
+    /// The result that confirmed it.
     pub detected_at: Timestamp,
+    /// The result that resolved it; none while it lasts.
     pub resolved_at: Option<Timestamp>,
+    /// Failing results so far.
     #[ts(type = "number")]
     pub checks_failed: u64,
+    /// The service whose outage explains this one.
     pub caused_by: Option<ServiceId>,
     /// Services with an incident caused by this one.
     pub affected: Vec<ServiceId>,
+    /// What was seen first.
     pub first_failure: CheckResult,
+    /// What was seen before it.
     pub last_good: Option<CheckResult>,
 }
 
 impl Incident {
+    /// An incident as the judgement has it, with what it does not know.
     pub fn new(incident: health::Incident, service_name: String, affected: Vec<ServiceId>) -> Self {
         let health::Incident {
             id,
@@ -64,27 +77,36 @@ impl Incident {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export_to = "bindings.ts")]
-pub(crate) enum BannerKind {
+pub enum BannerKind {
+    /// The config file has mistakes.
     Config,
+    /// Results cannot be stored.
     Storage,
+    /// This machine observes nothing.
     Offline,
+    /// The demo is shown.
     Demo,
 }
 
 /// A condition of the app itself worth a line at the top of the window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[ts(export_to = "bindings.ts")]
-pub(crate) struct Banner {
+pub struct Banner {
+    /// What it is about.
     pub kind: BannerKind,
+    /// The line.
     pub title: String,
+    /// The rest.
     pub detail: String,
 }
 
 /// Everything of the overview but its services.
 #[derive(Debug, Clone, Serialize, TS)]
 #[ts(export_to = "bindings.ts")]
-pub(crate) struct Head {
+pub struct Head {
+    /// The moment it tells of.
     pub at: Timestamp,
+    /// The worst of all services.
     pub overall: Overall,
     /// Independent outages: incidents without a cause.
     #[ts(type = "number")]
@@ -97,11 +119,15 @@ pub(crate) struct Head {
     pub incidents: Vec<Incident>,
     /// All services paused.
     pub pause: Option<Pause>,
+    /// Lines at the top of the window.
     pub banners: Vec<Banner>,
+    /// The demo is shown.
     pub demo: bool,
 }
 
 impl Head {
+    /// From the engine's state, what is wrong with the config file, and whether
+    /// that state is the demo's.
     pub fn new(snapshot: &Snapshot, config_problem: Option<String>, demo: bool) -> Self {
         let name_of = |id: &ServiceId| {
             let service = snapshot.services.iter().find(|service| service.id == *id);
@@ -159,8 +185,10 @@ fn banners(snapshot: &Snapshot, config_problem: Option<String>, demo: bool) -> V
 /// Everything the overview shows.
 #[derive(Debug, Clone, Serialize, TS)]
 #[ts(export_to = "bindings.ts")]
-pub(crate) struct Overview {
+pub struct Overview {
+    /// All but the services.
     pub head: Head,
+    /// In the order of the config.
     #[ts(as = "Vec<ServiceView>")]
     pub services: Vec<Arc<ServiceView>>,
 }
@@ -168,9 +196,12 @@ pub(crate) struct Overview {
 /// One service in depth.
 #[derive(Debug, Clone, Serialize, TS)]
 #[ts(export_to = "bindings.ts")]
-pub(crate) struct ServiceDetail {
+pub struct ServiceDetail {
+    /// Which.
     pub id: ServiceId,
+    /// Response times over the range asked for.
     pub latency: LatencySeries,
+    /// Its uptime over several periods.
     pub uptime: Vec<Uptime>,
     /// The share of availability promised, in percent.
     pub slo_pct: f64,
@@ -178,7 +209,9 @@ pub(crate) struct ServiceDetail {
     pub days: Vec<Day>,
     /// Newest first.
     pub results: Vec<CheckResult>,
+    /// Newest first.
     pub incidents: Vec<Incident>,
+    /// What it says it depends on.
     pub depends_on: Vec<ServiceId>,
     /// Everything that depends on it, transitively.
     pub affected_by: Vec<ServiceId>,
@@ -187,16 +220,20 @@ pub(crate) struct ServiceDetail {
 /// All incidents worth a look.
 #[derive(Debug, Clone, Serialize, TS)]
 #[ts(export_to = "bindings.ts")]
-pub(crate) struct Incidents {
+pub struct Incidents {
+    /// Those that last, root causes first.
     pub active: Vec<Incident>,
+    /// Those that are over, newest first.
     pub resolved: Vec<Incident>,
 }
 
 /// What a check of an unsaved form came to.
 #[derive(Debug, Clone, Serialize, TS)]
 #[ts(export_to = "bindings.ts")]
-pub(crate) struct TestReport {
+pub struct TestReport {
+    /// Why it could not be checked.
     pub problems: Vec<FormProblem>,
+    /// What was seen.
     pub result: Option<CheckResult>,
     /// Why there was nothing to see.
     pub unobserved: Option<String>,
@@ -205,9 +242,12 @@ pub(crate) struct TestReport {
 /// The app about itself.
 #[derive(Debug, Clone, Serialize, TS)]
 #[ts(export_to = "bindings.ts")]
-pub(crate) struct About {
+pub struct About {
+    /// Its version.
     pub version: String,
+    /// Where its config is.
     pub config_file: String,
+    /// Where history and logs are.
     pub data_dir: String,
     /// Bytes the history takes.
     #[ts(type = "number")]
@@ -218,8 +258,10 @@ pub(crate) struct About {
 #[derive(Debug, Clone, Serialize, TS)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[ts(export_to = "bindings.ts")]
-pub(crate) enum Push {
+pub enum Push {
+    /// Something of the overview is different now.
     Changed {
+        /// All but the services.
         head: Box<Head>,
         /// Those that changed.
         #[ts(as = "Vec<ServiceView>")]
@@ -227,11 +269,14 @@ pub(crate) enum Push {
         /// All ids in order when the set or order changed.
         order: Option<Vec<ServiceId>>,
     },
+    /// Figures from the history, told now and then.
     Figures {
+        /// Those of every service.
         figures: BTreeMap<ServiceId, Figures>,
     },
     /// Show this page: `/`, `/service/ID`, `/incident/ID`, `/settings`.
     Navigate {
+        /// The page.
         to: String,
     },
     /// The config file changed on disk or by this window.
