@@ -38,9 +38,9 @@ pub struct Incident {
     /// Services with an incident caused by this one.
     pub affected: Vec<ServiceId>,
     /// What was seen first.
-    pub first_failure: CheckResult,
+    pub first_failure: Arc<CheckResult>,
     /// What was seen before it.
-    pub last_good: Option<CheckResult>,
+    pub last_good: Option<Arc<CheckResult>>,
 }
 
 impl Incident {
@@ -129,15 +129,20 @@ impl Head {
     /// From the engine's state, what is wrong with the config file, and whether
     /// that state is the demo's.
     pub fn new(snapshot: &Snapshot, config_problem: Option<String>, demo: bool) -> Self {
-        let name_of = |id: &ServiceId| {
-            let service = snapshot.services.iter().find(|service| service.id == *id);
-            service.map_or_else(|| id.to_string(), |service| service.name.clone())
-        };
+        let down: BTreeSet<_> = snapshot.incidents.iter().map(|i| &i.service).collect();
+        let down = snapshot.services.iter().filter(|service| down.contains(&service.id));
+        let names: BTreeMap<_, _> = down.map(|service| (&service.id, &service.name)).collect();
+        let name_of = |id| names.get(id).map_or_else(|| id.to_string(), ToString::to_string);
+        let mut caused: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for incident in &snapshot.incidents {
+            if let Some(cause) = &incident.caused_by {
+                caused.entry(cause).or_default().push(incident.service.clone());
+            }
+        }
         let incidents = snapshot.incidents.iter().map(|incident| {
-            let caused =
-                |other: &&health::Incident| other.caused_by.as_ref() == Some(&incident.service);
-            let affected = snapshot.incidents.iter().filter(caused).map(|i| i.service.clone());
-            Incident::new(incident.clone(), name_of(&incident.service), affected.collect())
+            let id = &incident.service;
+            let affected = caused.remove(id).unwrap_or_default();
+            Incident::new(incident.clone(), name_of(id), affected)
         });
         let summary = &snapshot.summary;
         Self {

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::failure::Failure;
 use crate::output;
 use crate::places::Places;
-use crate::runtime;
+use crate::one_thread;
 use crate::session::{Opened, Session};
 use world::World;
 
@@ -56,13 +56,13 @@ impl Demo {
 /// The demo in the terminal: a live table, or lines where there is no
 /// terminal or JSON is asked for.
 pub(crate) fn headless(json: bool) -> Result<(), Failure> {
-    runtime()?.block_on(async {
+    one_thread()?.block_on(async {
         let demo = Demo::start().await?;
         let Opened { session, events, .. } = Session::open(&demo.places, Surroundings::real())?;
         if json || !std::io::stdout().is_terminal() {
             output::show_until_the_end(session, output::print_events(events, json)).await
         } else {
-            let table = table::show(session.engine().snapshot(), events);
+            let table = table::show(session.engine().snapshots().await, events);
             output::show_until_the_end(session, table).await
         }
     })

@@ -46,7 +46,7 @@ pub(crate) async fn serve(mut configured: watch::Receiver<Configured>, engine: E
         match TcpListener::bind(address).await {
             Ok(listener) => {
                 tracing::info!(%address, "taking reports");
-                engine.listen(Ok(()));
+                engine.expect_reports(Ok(()));
                 let inbox = Inbox { configured: configured.clone(), engine: engine.clone() };
                 tokio::select! {
                     () = answer(&listener, router(inbox)) => {}
@@ -55,7 +55,7 @@ pub(crate) async fn serve(mut configured: watch::Receiver<Configured>, engine: E
             }
             Err(error) => {
                 tracing::warn!(%address, %error, "cannot take reports");
-                engine.listen(Err(format!(
+                engine.expect_reports(Err(format!(
                     "no reports can come in at {address}: {error}; `push_address` in [settings] moves it"
                 )));
                 tokio::select! {

@@ -45,17 +45,23 @@ pub fn run(desktop: impl FnOnce(&Places, Start) -> Result<(), Failure>) -> ExitC
     cli::run(cli, desktop).unwrap_or_else(|failure| failure.report())
 }
 
-/// The threads of the process; few, as the work is waiting.
+/// The threads of the desktop app, which has a window to serve beside the
+/// checks, and of what checks everything at once; few, as the work is waiting.
 ///
 /// # Errors
 /// When the system gives none.
 pub fn runtime() -> Result<Runtime, Failure> {
-    Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("pilotlight")
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Failure::usage(format!("no threads to be had: {error}"), "end other programs")
-        })
+    build(Builder::new_multi_thread().worker_threads(2).thread_name("pilotlight"))
+}
+
+/// One thread, for watching without a window: checks are spread over time, and
+/// handing each from thread to thread would cost more than doing it.
+fn one_thread() -> Result<Runtime, Failure> {
+    build(&mut Builder::new_current_thread())
+}
+
+fn build(builder: &mut Builder) -> Result<Runtime, Failure> {
+    builder.enable_all().build().map_err(|error| {
+        Failure::usage(format!("no threads to be had: {error}"), "end other programs")
+    })
 }

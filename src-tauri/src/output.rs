@@ -3,13 +3,12 @@
 use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
 
+use engine::{Heard, Listener};
 use health::{Event, Incident, Timestamp, humanize, round_to};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
 
 use crate::failure::Failure;
@@ -82,7 +81,7 @@ pub(crate) async fn show_until_the_end(
         ended = &mut shown => Some(ended),
     };
     session.close().await;
-    // The events end when there is nobody left to send one.
+    // The events have ended with the engine, when the last was passed on.
     drop(session);
     let ended = match ended {
         Some(ended) => Ok(ended),
@@ -117,24 +116,26 @@ fn on_a_thread_of_its_own(
 /// # Errors
 /// As [`still_read`].
 pub(crate) async fn print_events(
-    mut events: Receiver<Event>,
+    events: Listener,
     as_json: bool,
 ) -> Result<(), Failure> {
-    loop {
-        match events.recv().await {
-            Ok(event) => {
+    // Single results are not for people.
+    let mut events = if as_json { events } else { events.only_news() };
+    while let Some(heard) = events.next().await {
+        match heard {
+            Heard::Event(event) => {
                 let line = if as_json { Some(json(&event)) } else { text(&event) };
                 let Some(line) = line else { continue };
                 if !offer(&(line + "\n"))? {
                     return Ok(());
                 }
             }
-            Err(RecvError::Lagged(missed)) => {
-                remark(&format!("{missed} events were not printed: too slow a reader"));
+            Heard::Lost(results) => {
+                remark(&format!("{results} results were not printed: too slow a reader"));
             }
-            Err(RecvError::Closed) => return Ok(()),
         }
     }
+    Ok(())
 }
 
 /// One event as `run --json` prints it.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use config::{Config, Document, Environment, LoadError, Loaded};
-use engine::{Engine, Past, Plan, Surroundings};
-use health::{Event, Incident, ServiceId};
+use engine::{Engine, Listener, Past, Plan, Surroundings};
+use health::ServiceId;
 use history::{History, Keep, Options, Reader, Recovered};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -77,7 +77,7 @@ pub struct Opened {
     /// It is checking already.
     pub session: Session,
     /// Everything that happens, from the first moment on.
-    pub events: broadcast::Receiver<Event>,
+    pub events: Listener,
     /// What a person should know: warnings, a history that was set aside.
     pub notes: Vec<String>,
 }
@@ -137,9 +137,11 @@ impl Session {
             .map(|w| format!("warning: {}:{w}", places.config.display()))
             .collect();
         notes.extend(recovered.as_ref().map(recovery_note));
-        let past = past(&history)?;
+        let reader = history.reader()?;
+        let mut past = Past::load(&reader);
         if problem.is_none() {
-            end_incidents_of_the_gone(&history, &loaded.config);
+            let is_watched = |id: &ServiceId| loaded.config.service(id).is_some();
+            past.end_all_but(is_watched, &reader, &history.writer(), engine::Clock::system().now());
         }
         let plan = Plan::from(&loaded.config);
         let (engine, events) = Engine::start(plan, past, history.writer(), surroundings);
@@ -272,43 +274,6 @@ pub(crate) fn load_failure(error: LoadError) -> Failure {
             "`pilotlight validate` shows each place in the file",
         ),
         other => Failure::usage(other.to_string(), other.help()),
-    }
-}
-
-/// What the engine has to know from before, of every service there ever was:
-/// one that is not in the config now may be so again.
-fn past(history: &History) -> Result<Past, Failure> {
-    let reader = history.reader()?;
-    let saved = |id: ServiceId| {
-        let value = reader.state(&format!("service/{id}")).ok().flatten()?;
-        Some((id, serde_json::from_value(value).ok()?))
-    };
-    let report = |id: ServiceId| {
-        let value = reader.state(&format!("report/{id}")).ok().flatten()?;
-        Some((id, serde_json::from_value(value).ok()?))
-    };
-    let known = reader.services().unwrap_or_default();
-    let bars = reader.recent_bars(60).unwrap_or_default();
-    let pause_all = reader.state("pause_all").ok().flatten();
-    Ok(Past {
-        saved: known.iter().cloned().filter_map(saved).collect(),
-        reports: known.into_iter().filter_map(report).collect(),
-        bars: bars.into_iter().map(|(id, bars)| (id, bars.into())).collect(),
-        pause_all: pause_all.and_then(|value| serde_json::from_value(value).ok()).flatten(),
-        next_incident: reader.next_incident_id().unwrap_or(1),
-    })
-}
-
-/// Open incidents of services that have left the config end now.
-fn end_incidents_of_the_gone(history: &History, config: &Config) {
-    let Ok(reader) = history.reader() else { return };
-    let writer = history.writer();
-    for incident in reader.active_incidents().unwrap_or_default() {
-        if config.service(&incident.service).is_none() {
-            writer.save_state(&format!("service/{}", incident.service), &serde_json::Value::Null);
-            let now = engine::Clock::system().now();
-            writer.save_incident(Incident { resolved_at: Some(now), ..incident });
-        }
     }
 }
 

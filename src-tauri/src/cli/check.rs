@@ -1,6 +1,7 @@
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use engine::{Clock, Limits, Target, check_once, with_members};
 use health::{ServiceId, ServiceStatus};
@@ -17,7 +18,7 @@ use crate::session::load_config;
 pub(super) fn run(places: &Places, ids: &[String], json: bool) -> Result<ExitCode, Failure> {
     places.require_config()?;
     let config = load_config(&places.config)?.config;
-    let all: Vec<Target> = config.services.iter().map(Target::from).collect();
+    let all: Vec<_> = config.services.iter().map(|s| Arc::new(Target::from(s))).collect();
     let wanted = if ids.is_empty() {
         all.iter().map(|target| target.id().clone()).collect()
     } else {

@@ -2,10 +2,9 @@ use std::collections::VecDeque;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use engine::{ServiceView, Snapshot};
-use health::{Event, Overall, ServiceStatus, Status};
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, watch};
+use engine::{Heard, Listener, ServiceView, Snapshot};
+use health::{Overall, ServiceStatus, Status};
+use tokio::sync::watch;
 
 use crate::failure::Failure;
 use crate::output;
@@ -20,20 +19,20 @@ const LINES: usize = 8;
 /// When it cannot be written.
 pub(super) async fn show(
     mut snapshot: watch::Receiver<Arc<Snapshot>>,
-    mut events: broadcast::Receiver<Event>,
+    mut events: Listener,
 ) -> Result<(), Failure> {
     let mut happened: VecDeque<String> = VecDeque::new();
     loop {
         tokio::select! {
             Ok(()) = snapshot.changed() => {}
-            event = events.recv() => match event {
-                Ok(event) => {
+            heard = events.next() => match heard {
+                Some(Heard::Event(event)) => {
                     happened.extend(output::text(&event));
                     happened.drain(..happened.len().saturating_sub(LINES));
                 }
                 // The table shows how things are, whatever was missed.
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return Ok(()),
+                Some(Heard::Lost(_)) => {}
+                None => return Ok(()),
             }
         }
         let text = draw(&snapshot.borrow_and_update(), &happened);

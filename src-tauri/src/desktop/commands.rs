@@ -31,7 +31,7 @@ type Answer<T> = Result<T, String>;
 pub(crate) async fn overview(app: State<'_, App>) -> Answer<Overview> {
     let session = app.session();
     let problem = session.configured().borrow().problem.clone();
-    let snapshot = session.engine().snapshot().borrow().clone();
+    let snapshot = session.engine().snapshot().await;
     let head = Head::new(&snapshot, problem, app.is_demo());
     Ok(Overview { head, services: snapshot.services.clone() })
 }
@@ -110,7 +110,7 @@ pub(crate) async fn measurements(
 pub(crate) async fn incidents(app: State<'_, App>) -> Answer<Incidents> {
     let session = app.session();
     let problem = session.configured().borrow().problem.clone();
-    let snapshot = session.engine().snapshot().borrow().clone();
+    let snapshot = session.engine().snapshot().await;
     let active = Head::new(&snapshot, problem, false).incidents;
     let config = session.configured().borrow().config.clone();
     let resolved = ask(session, move |reader| {
@@ -209,8 +209,9 @@ pub(crate) async fn test_service(
     Ok(match service {
         Err(problems) => TestReport { problems, result: None, unobserved: None },
         Ok(service) => {
-            let all: Vec<_> = known.services.iter().map(Target::from).collect();
-            let targets = with_members(vec![Target::from(&service)], &all);
+            let target = |service| Arc::new(Target::from(service));
+            let all: Vec<_> = known.services.iter().map(target).collect();
+            let targets = with_members(vec![target(&service)], &all);
             let results = check_once(&targets, limits, Clock::system()).await;
             let (result, unobserved) = match results.into_iter().next() {
                 Some((_, Ok(result))) => (Some(result), None),

@@ -8,12 +8,10 @@ mod os;
 use std::sync::Arc;
 use std::time::Duration;
 
-use health::Event;
+use engine::{Heard, Listener, Snapshot};
 use pilotlight::Session;
 use pilotlight::view::notice::{Key, Notification, Wishes, notification};
 use tauri::{AppHandle, Manager};
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 use crate::app::App;
@@ -35,7 +33,7 @@ enum Response {
 
 /// Shows what the person's own services announce, and the demo's while it is
 /// shown, as long as the app runs.
-pub(crate) async fn follow(handle: AppHandle, events: Receiver<Event>) {
+pub(crate) async fn follow(handle: AppHandle, events: Listener) {
     let (home, mut shown) = {
         let app = handle.state::<App>();
         (app.home.clone(), app.shown())
@@ -45,7 +43,7 @@ pub(crate) async fn follow(handle: AppHandle, events: Receiver<Event>) {
         let now = shown.borrow_and_update().clone();
         let demo = async {
             if now.is_demo() {
-                let events = now.session.engine().events();
+                let events = now.session.engine().listen();
                 follow_session(handle.clone(), now.session.clone(), events).await;
             }
             std::future::pending::<()>().await;
@@ -57,7 +55,8 @@ pub(crate) async fn follow(handle: AppHandle, events: Receiver<Event>) {
     }
 }
 
-async fn follow_session(handle: AppHandle, session: Arc<Session>, mut events: Receiver<Event>) {
+async fn follow_session(handle: AppHandle, session: Arc<Session>, events: Listener) {
+    let mut events = events.only_news();
     let (tell, mut told) = mpsc::unbounded_channel();
     let show = async {
         let mut desktop = os::Desktop::default();
@@ -70,20 +69,19 @@ async fn follow_session(handle: AppHandle, session: Arc<Session>, mut events: Re
                 },
                 () = tokio::time::sleep(TRY_AGAIN), if !waiting.is_empty() => {}
             }
-            waiting.retain(|notification| is_news(&session, notification));
+            let snapshot = session.engine().snapshot().await;
+            waiting.retain(|notification| is_news(&snapshot, notification));
             waiting = show_all(&handle, &session, &mut desktop, waiting).await;
         }
     };
     // Apart from showing, which a notification server may make slow.
     let listen = async {
         loop {
-            let event = match events.recv().await {
-                Ok(event) => event,
-                Err(RecvError::Lagged(missed)) => {
-                    tracing::error!(missed, "events went by too fast to be announced");
-                    continue;
-                }
-                Err(RecvError::Closed) => return,
+            let event = match events.next().await {
+                Some(Heard::Event(event)) => event,
+                // No results are listened for.
+                Some(Heard::Lost(_)) => continue,
+                None => return,
             };
             let preferences =
                 handle.state::<App>().home.configured().borrow().config.settings.preferences();
@@ -104,10 +102,10 @@ async fn follow_session(handle: AppHandle, session: Arc<Session>, mut events: Re
 }
 
 /// An outage is news as long as it lasts; everything else is told once.
-fn is_news(session: &Session, notification: &Notification) -> bool {
+fn is_news(snapshot: &Snapshot, notification: &Notification) -> bool {
     match (&notification.key, notification.critical) {
         (Key::Incident(id), true) => {
-            session.engine().snapshot().borrow().incidents.iter().any(|open| open.id == *id)
+            snapshot.incidents.iter().any(|open| open.id == *id)
         }
         _ => true,
     }

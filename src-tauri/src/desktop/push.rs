@@ -30,7 +30,7 @@ pub(crate) async fn follow(handle: AppHandle) {
 
 /// Tells the window what changed in one session, all of it at first.
 async fn follow_session(handle: &AppHandle, shown: &Shown) {
-    let mut snapshots = shown.session.engine().snapshot();
+    let mut snapshots = shown.session.engine().snapshots().await;
     let mut configured = shown.session.configured();
     // The person's own, while the demo is shown too.
     let mut preferences = handle.state::<App>().home.configured();

@@ -1,13 +1,16 @@
+use std::sync::Arc;
 use std::time::Duration;
 
+use engine::Snapshot;
 use pilotlight::view::tray::{Action, Icon, Item, PauseFor, TrayView, tray};
 use tauri::image::Image;
 use tauri::menu::{IsMenuItem, Menu, MenuEvent, MenuItem, PredefinedMenuItem, Submenu};
 use tauri::tray::{MouseButton, MouseButtonState, TrayIcon, TrayIconBuilder, TrayIconEvent};
 use tauri::{AppHandle, Manager, Wry};
+use tokio::sync::watch;
 use tokio::task::block_in_place;
 
-use crate::app::App;
+use crate::app::{App, Shown};
 use crate::{tomorrow, window};
 
 const ID: &str = "pilotlight";
@@ -21,7 +24,7 @@ const COLLECT: Duration = Duration::from_millis(150);
 /// (`patient`) the panel may still be on its way.
 pub(crate) async fn follow(handle: AppHandle, patient: bool) {
     let mut shown = handle.state::<App>().shown();
-    let mut snapshots = shown.borrow_and_update().session.engine().snapshot();
+    let mut snapshots = snapshots_of(&mut shown).await;
     let mut view = tray(&snapshots.borrow_and_update());
     let icon = appear(&handle, &view, patient).await;
     loop {
@@ -31,7 +34,7 @@ pub(crate) async fn follow(handle: AppHandle, patient: bool) {
                 if changed.is_err() {
                     return;
                 }
-                snapshots = shown.borrow_and_update().session.engine().snapshot();
+                snapshots = snapshots_of(&mut shown).await;
             }
             Ok(()) = snapshots.changed() => tokio::time::sleep(COLLECT).await,
         }
@@ -41,6 +44,11 @@ pub(crate) async fn follow(handle: AppHandle, patient: bool) {
         }
         view = next;
     }
+}
+
+async fn snapshots_of(shown: &mut watch::Receiver<Shown>) -> watch::Receiver<Arc<Snapshot>> {
+    let session = shown.borrow_and_update().session.clone();
+    session.engine().snapshots().await
 }
 
 async fn appear(handle: &AppHandle, view: &TrayView, patient: bool) -> TrayIcon {

@@ -67,6 +67,11 @@ pub struct Secrets {
 }
 
 impl Secrets {
+    /// There is nothing to take out.
+    pub fn is_empty(&self) -> bool {
+        self.forms.is_empty()
+    }
+
     /// `text` with `***` for each secret in it, as written or as it looks
     /// within a URL or within quotes.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {

@@ -1,32 +1,34 @@
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::task::{self, Poll, Waker};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use health::{CheckResult, Observation, Outcome, ServiceId, ServiceStatus, Timestamp};
 use probe::Context;
-use tokio::task::{AbortHandle, Id, JoinSet};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 
 use crate::clock::Clock;
+use crate::lanes::{Lanes, Limits};
 use crate::target::Target;
 
-/// How many checks may be under way at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// In all.
-    pub in_flight: usize,
-    /// Of one host.
-    pub per_host: usize,
+/// One check to be done.
+pub(crate) struct Run {
+    /// Which; no other has the same.
+    pub number: u64,
+    pub target: Arc<Target>,
+    /// When it begins.
+    pub at: Timestamp,
 }
 
-impl From<&config::Settings> for Limits {
-    fn from(settings: &config::Settings) -> Self {
-        let at_least_one = |n: u32| usize::try_from(n).unwrap_or(usize::MAX).max(1);
-        Self {
-            in_flight: at_least_one(settings.max_in_flight),
-            per_host: at_least_one(settings.max_per_host),
-        }
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { number, target, at } = self;
+        write!(f, "check {number} of {} at {at:?}", target.id())
     }
 }
 
@@ -34,142 +36,48 @@ impl From<&config::Settings> for Limits {
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub id: ServiceId,
+    pub run: u64,
     /// `Err` says why nothing was observed.
-    pub result: Result<CheckResult, String>,
+    pub result: Result<Arc<CheckResult>, String>,
     pub address: Option<IpAddr>,
 }
 
-/// One check under way.
-struct Running {
-    target: Target,
-    at: Timestamp,
-    handle: AbortHandle,
-}
-
-/// The checks under way and those that wait for their turn, within the
-/// [`Limits`]. A service is never checked twice at once.
+/// The checks under way. Those that are dropped do not come back, but for some
+/// that were done already.
 pub(crate) struct Checks {
-    limits: Limits,
-    clock: Clock,
-    running: JoinSet<Finished>,
-    tasks: BTreeMap<Id, Running>,
-    per_host: BTreeMap<String, usize>,
-    waiting: VecDeque<Target>,
-    /// Who is under way or waits.
-    busy: BTreeSet<ServiceId>,
+    running: HashMap<u64, AbortHandle>,
+    done: mpsc::UnboundedSender<Finished>,
 }
 
 impl Checks {
-    pub fn new(limits: Limits, clock: Clock) -> Self {
-        Self {
-            limits,
-            clock,
-            running: JoinSet::new(),
-            tasks: BTreeMap::new(),
-            per_host: BTreeMap::new(),
-            waiting: VecDeque::new(),
-            busy: BTreeSet::new(),
+    /// And where they come back to.
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Finished>) {
+        let (done, finished) = mpsc::unbounded_channel();
+        (Self { running: HashMap::new(), done }, finished)
+    }
+
+    pub fn start(&mut self, run: Run) {
+        let (number, done) = (run.number, self.done.clone());
+        let task = tokio::spawn(async move {
+            // Nobody waits for it any more when everything ends.
+            let _ = done.send(check(run).await);
+        });
+        self.running.insert(number, task.abort_handle());
+    }
+
+    /// It came back.
+    pub fn finished(&mut self, run: u64) {
+        self.running.remove(&run);
+    }
+
+    pub fn cancel(&mut self, run: u64) {
+        if let Some(task) = self.running.remove(&run) {
+            task.abort();
         }
     }
 
-    pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
-        self.start_waiting();
-    }
-
-    /// Checks the target now, or as soon as the limits allow.
-    pub fn start(&mut self, target: &Target) {
-        if !self.busy.insert(target.id().clone()) {
-            return;
-        }
-        if self.has_room_for(target) {
-            self.spawn(target.clone());
-        } else {
-            self.waiting.push_back(target.clone());
-        }
-    }
-
-    /// The next check that comes back; pending for ever while none is under way.
-    pub async fn next(&mut self) -> Finished {
-        loop {
-            let Some(joined) = self.running.join_next_with_id().await else {
-                std::future::pending::<()>().await;
-                continue;
-            };
-            let id = joined.as_ref().map_or_else(tokio::task::JoinError::id, |(id, _)| *id);
-            let Some((target, at)) = self.release(id) else { continue };
-            match joined {
-                Ok((_, finished)) => return finished,
-                Err(error) if error.is_panic() => {
-                    return crashed(&target, at, error.into_panic().as_ref());
-                }
-                Err(_) => {}
-            }
-        }
-    }
-
-    /// The service is being checked, or waits for its turn.
-    pub fn is_busy(&self, id: &ServiceId) -> bool {
-        self.busy.contains(id)
-    }
-
-    pub fn is_idle(&self) -> bool {
-        self.busy.is_empty()
-    }
-
-    /// Drops a check that is under way, or waits.
-    pub fn cancel(&mut self, id: &ServiceId) {
-        self.waiting.retain(|target| target.id() != id);
-        self.busy.remove(id);
-        let running = self.tasks.iter().find(|(_, running)| running.target.id() == id);
-        if let Some((&task, running)) = running {
-            running.handle.abort();
-            self.release(task);
-        }
-    }
-
-    /// Drops everything under way: its results would mean nothing.
-    pub fn abandon(&mut self) {
-        self.running.abort_all();
-        self.tasks.clear();
-        self.per_host.clear();
-        self.waiting.clear();
-        self.busy.clear();
-    }
-
-    fn release(&mut self, id: Id) -> Option<(Target, Timestamp)> {
-        let Running { target, at, .. } = self.tasks.remove(&id)?;
-        self.busy.remove(target.id());
-        if let Some(count) = self.per_host.get_mut(target.probe.host()) {
-            *count -= 1;
-            if *count == 0 {
-                self.per_host.remove(target.probe.host());
-            }
-        }
-        self.start_waiting();
-        Some((target, at))
-    }
-
-    fn start_waiting(&mut self) {
-        for target in std::mem::take(&mut self.waiting) {
-            if self.has_room_for(&target) {
-                self.spawn(target);
-            } else {
-                self.waiting.push_back(target);
-            }
-        }
-    }
-
-    fn has_room_for(&self, target: &Target) -> bool {
-        let of_host = self.per_host.get(target.probe.host()).copied().unwrap_or(0);
-        self.tasks.len() < self.limits.in_flight && of_host < self.limits.per_host
-    }
-
-    fn spawn(&mut self, target: Target) {
-        *self.per_host.entry(target.probe.host().to_owned()).or_insert(0) += 1;
-        let at = self.clock.now();
-        let handle = self.running.spawn(check(target.clone(), at));
-        self.tasks.insert(handle.id(), Running { target, at, handle });
+    pub fn cancel_all(&mut self) {
+        self.running.drain().for_each(|(_, task)| task.abort());
     }
 }
 
@@ -178,26 +86,28 @@ impl Checks {
 const OVERDUE: Duration = Duration::from_secs(2);
 
 /// Does a check that has nothing to wait for.
-pub(crate) fn at_once(target: &Target, context: &Context, at: Timestamp) -> Finished {
-    let mut checking = target.probe.check(target.thresholds.timeout, context);
+pub(crate) fn at_once(run: &Run, context: &Context) -> Finished {
+    let mut checking = run.target.probe.check(run.target.thresholds.timeout, context);
     let observation = match checking.as_mut().poll(&mut task::Context::from_waker(Waker::noop())) {
         Poll::Ready(observation) => observation,
         Poll::Pending => Observation::of(Outcome::Unknown("the check is not done".to_owned())),
     };
-    finished(target, at, observation)
+    finished(run, observation)
 }
 
-async fn check(target: Target, at: Timestamp) -> Finished {
+async fn check(run: Run) -> Finished {
     let nothing = Context::default();
-    let timeout = target.thresholds.timeout;
-    let observation =
-        tokio::time::timeout(timeout + OVERDUE, target.probe.check(timeout, &nothing))
-            .await
-            .unwrap_or_else(|_| failure(format!("timed out after {} s", timeout.as_secs_f64())));
-    finished(&target, at, observation)
+    let timeout = run.target.thresholds.timeout;
+    let checking = AssertUnwindSafe(run.target.probe.check(timeout, &nothing)).catch_unwind();
+    let observation = match tokio::time::timeout(timeout + OVERDUE, checking).await {
+        Ok(Ok(observation)) => observation,
+        Ok(Err(panic)) => crashed(&run.target, panic.as_ref()),
+        Err(_) => failure(format!("timed out after {} s", timeout.as_secs_f64())),
+    };
+    finished(&run, observation)
 }
 
-fn crashed(target: &Target, at: Timestamp, panic: &(dyn Any + Send)) -> Finished {
+fn crashed(target: &Target, panic: &(dyn Any + Send)) -> Observation {
     let said = panic
         .downcast_ref::<String>()
         .map(String::as_str)
@@ -205,19 +115,28 @@ fn crashed(target: &Target, at: Timestamp, panic: &(dyn Any + Send)) -> Finished
         .unwrap_or("no reason given");
     let reason = target.secrets.redact(said);
     tracing::error!(service = %target.id(), %reason, "a check crashed");
-    finished(target, at, failure(format!("the check itself crashed, please report it: {reason}")))
+    failure(format!("the check itself crashed, please report it: {reason}"))
 }
 
 fn failure(message: String) -> Observation {
     Observation::of(Outcome::Unhealthy(message))
 }
 
-fn finished(target: &Target, at: Timestamp, observation: Observation) -> Finished {
+fn finished(run: &Run, observation: Observation) -> Finished {
+    let Run { number, target, at } = run;
     let address = observation.address;
-    let mut result = CheckResult::judge(at, observation, &target.thresholds);
+    let mut result = CheckResult::judge(*at, observation, &target.thresholds);
+    if !target.secrets.is_empty() {
+        redact(&mut result, target);
+    }
+    Finished { id: target.id().clone(), run: *number, result: result.map(Arc::new), address }
+}
+
+/// Takes secrets out of every text.
+fn redact(result: &mut Result<CheckResult, String>, target: &Target) {
     let redacted = |text: &str| target.secrets.redact(text).into_owned();
     let redact = |text: &mut String| *text = redacted(text);
-    match &mut result {
+    match result {
         Ok(result) => {
             redact(&mut result.message);
             let metadata = std::mem::take(&mut result.metadata).into_iter();
@@ -228,11 +147,10 @@ fn finished(target: &Target, at: Timestamp, observation: Observation) -> Finishe
         }
         Err(reason) => redact(reason),
     }
-    Finished { id: target.id().clone(), result, address }
 }
 
 /// The targets, and of `all` those that they are made of, at whatever depth.
-pub fn with_members(wanted: Vec<Target>, all: &[Target]) -> Vec<Target> {
+pub fn with_members(wanted: Vec<Arc<Target>>, all: &[Arc<Target>]) -> Vec<Arc<Target>> {
     let mut targets = wanted;
     let mut looked_at = 0;
     while looked_at < targets.len() {
@@ -246,31 +164,33 @@ pub fn with_members(wanted: Vec<Target>, all: &[Target]) -> Vec<Target> {
 }
 
 /// What came of checking a service once; `Err` says why nothing was observed.
-pub type CheckedOnce = (ServiceId, Result<CheckResult, String>);
+pub type CheckedOnce = (ServiceId, Result<Arc<CheckResult>, String>);
+
+type Results = BTreeMap<ServiceId, Result<Arc<CheckResult>, String>>;
 
 /// Checks every target once, as many at a time as `limits` allow, and groups
 /// after their members. In the order of `targets`.
-pub async fn check_once(targets: &[Target], limits: Limits, clock: Clock) -> Vec<CheckedOnce> {
-    let (mut pending, asking): (Vec<_>, Vec<_>) = targets.iter().partition(|t| t.asks_nobody());
-    let mut checks = Checks::new(limits, clock.clone());
-    for target in asking {
-        checks.start(target);
-    }
-    let mut results = BTreeMap::new();
-    while !checks.is_idle() {
-        let finished = checks.next().await;
-        results.insert(finished.id, finished.result);
-    }
+pub async fn check_once(
+    targets: &[Arc<Target>],
+    limits: Limits,
+    clock: Clock,
+) -> Vec<CheckedOnce> {
+    let by_id: BTreeMap<_, _> = targets.iter().map(|target| (target.id(), target)).collect();
+    let (mut pending, asking): (Vec<_>, Vec<_>) =
+        by_id.values().copied().partition(|target| target.asks_nobody());
+    let mut results = ask(&asking, limits, &clock).await;
     // Groups of groups: each round knows more, and ends when none is left.
     while !pending.is_empty() {
         let unknown: BTreeSet<_> = pending.iter().map(|target| target.id()).collect();
-        let waits = |target: &&Target| target.probe.members().iter().any(|id| unknown.contains(id));
+        let waits =
+            |target: &&Arc<Target>| target.probe.members().iter().any(|id| unknown.contains(id));
         let (waiting, ready): (Vec<_>, Vec<_>) = pending.iter().copied().partition(waits);
         // A circle, which no valid config has, would wait for ever.
         let (now, later) = if ready.is_empty() { (waiting, Vec::new()) } else { (ready, waiting) };
         for target in now {
-            let context = context_of(target, targets, &results);
-            let finished = at_once(target, &context, clock.now());
+            let context = context_of(target, &by_id, &results);
+            let run = Run { number: 0, target: target.clone(), at: clock.now() };
+            let finished = at_once(&run, &context);
             results.insert(finished.id, finished.result);
         }
         pending = later;
@@ -278,13 +198,36 @@ pub async fn check_once(targets: &[Target], limits: Limits, clock: Clock) -> Vec
     targets.iter().filter_map(|target| results.remove_entry(target.id())).collect()
 }
 
+async fn ask(asking: &[&Arc<Target>], limits: Limits, clock: &Clock) -> Results {
+    let mut lanes = Lanes::new(limits);
+    let mut hosts = BTreeMap::new();
+    for target in asking {
+        let host: Arc<str> = target.probe.host().into();
+        lanes.enter(&host, target.id().clone());
+        hosts.insert(target.id().clone(), (host, (*target).clone()));
+    }
+    let (mut checks, mut done) = Checks::new();
+    let mut results = BTreeMap::new();
+    while results.len() < hosts.len() {
+        while let Some((_, target)) = lanes.next().and_then(|id| hosts.get(&id)) {
+            checks.start(Run { number: 0, target: target.clone(), at: clock.now() });
+        }
+        let Some(finished) = done.recv().await else { break };
+        if let Some((host, _)) = hosts.get(&finished.id) {
+            lanes.leave(host);
+        }
+        results.insert(finished.id, finished.result);
+    }
+    results
+}
+
 fn context_of(
     target: &Target,
-    targets: &[Target],
-    results: &BTreeMap<ServiceId, Result<CheckResult, String>>,
+    by_id: &BTreeMap<&ServiceId, &Arc<Target>>,
+    results: &Results,
 ) -> Context {
     let member = |id: &ServiceId| {
-        let name = targets.iter().find(|target| target.id() == id)?.member.name.clone();
+        let name = by_id.get(id)?.member.name.clone();
         let status = match results.get(id)? {
             Ok(result) => ServiceStatus::from(result.status),
             Err(_) => ServiceStatus::Unknown,

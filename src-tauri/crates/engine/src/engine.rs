@@ -1,136 +1,142 @@
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use health::{Event, IncidentId, Pause, Saved, ServiceId, Timestamp};
-use history::{Bar, Writer};
+use health::{Pause, ServiceId, Timestamp};
+use history::Writer;
 use probe::Report;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::check::Limits;
 use crate::clock::Clock;
+use crate::driver::{Ask, Driver};
+use crate::feed::{Feed, Listener};
+use crate::lanes::Limits;
+use crate::past::Past;
 use crate::snapshot::Snapshot;
 use crate::surroundings::Surroundings;
 use crate::target::Target;
-use crate::watcher::{Arrived, Watcher};
 
-/// Events a slow listener may lag behind before it loses the oldest.
-const EVENTS: usize = 4096;
-/// Reports that wait for the watcher; whoever brings more waits himself.
+/// Reports that wait for their turn; whoever brings more waits himself.
 const REPORTS: usize = 64;
 
 /// What the engine watches, and how.
 #[derive(Clone)]
 pub struct Plan {
     /// Every service, in the order they are shown.
-    pub targets: Vec<Target>,
+    pub targets: Vec<Arc<Target>>,
     /// How many checks at once.
     pub limits: Limits,
     /// `host:port` that answer whenever this machine is online.
     pub connectivity_targets: Vec<String>,
 }
 
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "plan of {} services", self.targets.len())
+    }
+}
+
 impl From<&config::Config> for Plan {
     fn from(config: &config::Config) -> Self {
         Self {
-            targets: config.services.iter().map(Target::from).collect(),
+            targets: config.services.iter().map(|s| Arc::new(Target::from(s))).collect(),
             limits: Limits::from(&config.settings),
             connectivity_targets: config.settings.connectivity_targets.clone(),
         }
     }
 }
 
-/// What is known from before.
-#[derive(Debug, Default)]
-pub struct Past {
-    /// The judgement of each service as it was saved.
-    pub saved: BTreeMap<ServiceId, Saved>,
-    /// The last results of each service, oldest first.
-    pub bars: BTreeMap<ServiceId, VecDeque<Bar>>,
-    /// The last report of each service that reports in.
-    pub reports: BTreeMap<ServiceId, Arrived>,
-    /// Everything was paused.
-    pub pause_all: Option<Pause>,
-    /// The number of the next incident.
-    pub next_incident: IncidentId,
-}
-
-/// What the watcher is asked to do.
+/// What the engine is told to do.
+#[derive(Debug)]
 pub(crate) enum Command {
     CheckNow(Option<ServiceId>),
     Pause(Option<ServiceId>, Option<Pause>),
     Mute(ServiceId, Option<Timestamp>),
     Listen(Result<(), String>),
     Replan(Plan),
-    Stop(oneshot::Sender<()>),
 }
 
 /// The running engine, as everyone else sees it. Cheap to clone; checking goes
 /// on until [`Engine::stop`] or until the last clone is gone.
 #[derive(Clone)]
 pub struct Engine {
-    commands: mpsc::UnboundedSender<Command>,
+    asks: mpsc::UnboundedSender<Ask>,
     reports: mpsc::Sender<(ServiceId, Report)>,
-    snapshot: watch::Receiver<Arc<Snapshot>>,
-    events: broadcast::Sender<Event>,
+    /// One for all clones: nobody looks through it but after the end.
+    snapshots: Arc<watch::Receiver<Arc<Snapshot>>>,
+    feed: Feed,
     clock: Clock,
 }
 
 impl Engine {
-    /// Starts checking; the receiver misses nothing from the first moment on.
+    /// Starts checking; the listener misses nothing from the first moment on.
     /// Must be called within a tokio runtime.
     pub fn start(
         plan: Plan,
         past: Past,
         writer: Writer,
         surroundings: Surroundings,
-    ) -> (Self, broadcast::Receiver<Event>) {
-        let (commands, inbox) = mpsc::unbounded_channel();
+    ) -> (Self, Listener) {
+        let (asks, asked) = mpsc::unbounded_channel();
         let (reports, arriving) = mpsc::channel(REPORTS);
-        let (events, from_the_start) = broadcast::channel(EVENTS);
+        let feed = Feed::default();
+        let listener = feed.listen();
         let clock = surroundings.clock.clone();
-        let watcher = Watcher::new(plan, past, writer, surroundings, events.clone());
-        let snapshot = watcher.snapshot();
-        tokio::spawn(watcher.run(inbox, arriving));
-        (Self { commands, reports, snapshot, events, clock }, from_the_start)
+        let tell = asks.downgrade();
+        writer.watch_problem(move |problem| {
+            if let Some(asks) = tell.upgrade() {
+                // The engine is gone only while the app ends.
+                let _ = asks.send(Ask::Storage(problem.cloned()));
+            }
+        });
+        let (driver, snapshots) = Driver::new(plan, past, writer, surroundings, feed.clone());
+        tokio::spawn(driver.run(asked, arriving));
+        (Self { asks, reports, snapshots: Arc::new(snapshots), feed, clock }, listener)
     }
 
-    /// Everything as it stands, now and on every change.
-    pub fn snapshot(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.snapshot.clone()
+    /// Everything as it stands now. Once the engine has stopped, as it was then.
+    pub async fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshots().await.borrow().clone()
     }
 
-    /// Everything that happens from now on.
-    pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.events.subscribe()
+    /// Everything as it stands, now and on every change, at most ten times a
+    /// second. Made only while somebody looks.
+    pub async fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        let (reply, look) = oneshot::channel();
+        self.send(Ask::Look(reply));
+        look.await.unwrap_or_else(|_| self.snapshots.as_ref().clone())
+    }
+
+    /// Hears everything that happens from now on.
+    pub fn listen(&self) -> Listener {
+        self.feed.listen()
     }
 
     /// Checks one service, or all, now.
     pub fn check_now(&self, id: Option<ServiceId>) {
-        self.send(Command::CheckNow(id));
+        self.tell(Command::CheckNow(id));
     }
 
     /// Pauses one service, or all; without `lasting`, until resumed.
     pub fn pause(&self, id: Option<ServiceId>, lasting: Option<Duration>) {
         let until = lasting.map(|lasting| self.clock.now() + lasting);
-        self.send(Command::Pause(id, Some(Pause { until })));
+        self.tell(Command::Pause(id, Some(Pause { until })));
     }
 
     /// Resumes one service, or all.
     pub fn resume(&self, id: Option<ServiceId>) {
-        self.send(Command::Pause(id, None));
+        self.tell(Command::Pause(id, None));
     }
 
     /// Silences a service for a while; without `lasting`, lets it speak again.
     pub fn mute(&self, id: ServiceId, lasting: Option<Duration>) {
         let until = lasting.map(|lasting| self.clock.now() + lasting);
-        self.send(Command::Mute(id, until));
+        self.tell(Command::Mute(id, until));
     }
 
     /// From now on reports can come in, or they cannot and why. Before, nobody
     /// is late.
-    pub fn listen(&self, listening: Result<(), String>) {
-        self.send(Command::Listen(listening));
+    pub fn expect_reports(&self, listening: Result<(), String>) {
+        self.tell(Command::Listen(listening));
     }
 
     /// Hands over what a service reported of itself, as soon as there is time
@@ -142,19 +148,23 @@ impl Engine {
 
     /// Goes on with another plan; services that are in both are not disturbed.
     pub fn replan(&self, plan: Plan) {
-        self.send(Command::Replan(plan));
+        self.tell(Command::Replan(plan));
     }
 
     /// Ends checking, when all that was judged is with the history.
     pub async fn stop(&self) {
         let (done, stopped) = oneshot::channel();
-        self.send(Command::Stop(done));
+        self.send(Ask::Stop(done));
         // An error means that it had stopped before.
         let _ = stopped.await;
     }
 
-    fn send(&self, command: Command) {
+    fn tell(&self, command: Command) {
+        self.send(Ask::Do(command));
+    }
+
+    fn send(&self, ask: Ask) {
         // The engine is gone only while the app ends: nothing is left to do.
-        let _ = self.commands.send(command);
+        let _ = self.asks.send(ask);
     }
 }

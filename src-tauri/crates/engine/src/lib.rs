@@ -1,25 +1,32 @@
-//! Schedule, probe, judge, record, publish; connectivity, sleep and pausing.
+//! Schedule, probe, judge, record, publish.
 //!
-//! One task owns all judgement and takes results in order; everyone else sees
-//! immutable [`Snapshot`]s and `health::Event`s. Nobody who listens, and no
-//! disk, ever delays a check.
+//! Two halves. The `Watcher` decides: inputs go in with the time as a value,
+//! effects come out. The `Driver` acts: it carries effects out through one
+//! queue, and whatever comes back is an input again. Everyone else sees
+//! immutable [`Snapshot`]s and hears `health::Event`s; nobody who listens, and
+//! no disk, ever delays a check.
 
 mod check;
 mod clock;
+mod driver;
 mod engine;
-mod reach;
+mod feed;
+mod lanes;
+mod network;
+mod past;
+mod power;
 mod schedule;
-mod sight;
-mod sleep;
 mod snapshot;
 mod surroundings;
 mod target;
 mod watcher;
 
-pub use check::{CheckedOnce, Limits, check_once, with_members};
+pub use check::{CheckedOnce, check_once, with_members};
 pub use clock::Clock;
-pub use engine::{Engine, Past, Plan};
+pub use engine::{Engine, Plan};
+pub use feed::{Heard, Listener};
+pub use lanes::Limits;
+pub use past::{Arrived, Past};
 pub use snapshot::{ServiceView, Snapshot};
 pub use surroundings::Surroundings;
 pub use target::Target;
-pub use watcher::Arrived;

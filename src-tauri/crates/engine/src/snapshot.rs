@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::target::Target;
 
 /// Results a strip of bars shows.
-const BARS: usize = 60;
+pub(crate) const BARS: usize = 60;
 
 /// Everything as it stands, for whoever shows it. Immutable, cheap to pass on.
 #[derive(Debug, Clone, Default)]
@@ -81,7 +81,7 @@ impl ServiceView {
         unseen: Option<&str>,
         bars: VecDeque<Bar>,
     ) -> Self {
-        let last = state.last.as_ref();
+        let last = state.last.as_deref();
         Self {
             id: target.id().clone(),
             name: target.member.name.clone(),

@@ -3,7 +3,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::reach;
+use crate::network;
 
 type Answer = Pin<Box<dyn Future<Output = bool> + Send>>;
 
@@ -19,7 +19,7 @@ pub struct Surroundings {
 impl Surroundings {
     /// This machine.
     pub fn real() -> Self {
-        Self::new(Clock::system(), reach::interface_is_up, reach::internet_answers)
+        Self::new(Clock::system(), network::interface_is_up, network::internet_answers)
     }
 
     /// Another one: its clock, whether an interface is up, and whether any of

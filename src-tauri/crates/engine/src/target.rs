@@ -5,7 +5,7 @@ use config::{Secrets, Service};
 use health::{Hold, JudgePolicy, Member, ServiceId, Thresholds};
 use probe::Probe;
 
-/// One service as the engine needs it.
+/// One service as the engine needs it; shared, never copied.
 #[derive(Clone)]
 pub struct Target {
     /// Who it is, and how it is judged.

@@ -1,394 +1,367 @@
-mod context;
-mod publish;
-mod sight;
+//! The pure half of the engine: takes inputs, with the time as a value, and
+//! hands back effects. No clock, no I/O, no tasks.
+
+mod causes;
+mod observe;
+mod reports;
+mod show;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use health::{CheckResult, Event, Fleet, ServiceId, Status};
-use history::{Bar, Writer};
-use probe::Report;
-use tokio::sync::{broadcast, mpsc, watch};
-use tokio::time::Instant;
+use health::{
+    CheckResult, Event, Fleet, Hold, Horizon, Incident, Moment, Power, Roll, ServiceId,
+    Sight, SleepWatch,
+};
+use history::Bar;
+use probe::{Context, Report};
 
-pub use self::context::Arrived;
-use self::context::Reports;
-use self::sight::Connectivity;
-use crate::check::{self, Checks, Finished};
-use crate::engine::{Command, Past, Plan};
-use crate::reach::Reach;
+use self::reports::Listening;
+use self::watched::{UnderWay, Watched};
+use crate::check::{Finished, Run};
+use crate::engine::{Command, Plan};
+use crate::lanes::Lanes;
+use crate::past::{Arrived, Change, Past};
+use crate::power::CLOCK_STOPS_IN_SLEEP;
 use crate::schedule::Schedule;
-use crate::sight::{Sight, SleepWatch};
-use crate::sleep;
-use crate::snapshot::{ServiceView, Snapshot};
-use crate::surroundings::Surroundings;
+use crate::snapshot::ServiceView;
 use crate::target::Target;
 
-/// The longest the loop sleeps, so that a sleep of the machine is noticed.
+/// The longest it waits for anything, so that a sleep of the machine is noticed.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// A result that has an answer or a failure in it.
-struct Judgeable {
-    id: ServiceId,
-    result: CheckResult,
+/// Something it is told.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Command(Command),
+    Report(ServiceId, Report),
+    Finished(Finished),
+    /// Whether an interface is up: [`Effect::AskInterfaces`].
+    Interfaces(bool),
+    /// Whether the internet answers: [`Effect::AskInternet`].
+    Internet(bool),
+    Power(Power),
+    /// Why results can not be stored, if it is so.
+    Storage(Option<String>),
+    /// The time it wanted to be woken at: [`Watcher::wake_at`].
+    Time,
 }
 
-/// The one task that owns the judgement: takes commands and results in order,
-/// writes them down, publishes what came of them.
+/// Something to do, in this order.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Do a check, for [`Input::Finished`].
+    Start(Run),
+    /// The same for a check that asks nobody, at once.
+    Derive(Run, Context),
+    /// Drop a check.
+    Cancel(u64),
+    /// Drop all checks.
+    CancelAll,
+    Record {
+        service: ServiceId,
+        result: Arc<CheckResult>,
+        hold: Hold,
+    },
+    Save(Change),
+    SaveIncident(Incident),
+    Tell(Event),
+    /// Tell people, when the incident they are told of is on the disk.
+    Announce {
+        after: Option<Incident>,
+        notices: Vec<Event>,
+    },
+    AskInterfaces,
+    /// Whether any of these (`host:port`) answers; a question under way is void.
+    AskInternet(Vec<String>),
+}
+
+/// The one owner of all judgement.
+///
+/// Each input is followed to its end before the next: what comes of it is in
+/// the effects, in order. Nothing here calls back: a group that follows its
+/// members is an effect, and its result an input.
 pub(crate) struct Watcher {
-    surroundings: Surroundings,
-    targets: BTreeMap<ServiceId, Target>,
-    order: Vec<ServiceId>,
+    services: Roll<Watched>,
     connectivity_targets: Vec<String>,
     schedule: Schedule,
-    checks: Checks,
+    lanes: Lanes,
     fleet: Fleet,
     sight: Sight,
     sleep: SleepWatch,
-    /// Where each service was last reached.
-    addresses: BTreeMap<ServiceId, IpAddr>,
-    /// Failures that wait for the answer whether the internet is there.
-    suspects: Vec<Judgeable>,
-    connectivity: Connectivity,
-    reports: Reports,
-    /// Reports from before of services that are not known yet.
-    arrived: BTreeMap<ServiceId, Arrived>,
-    /// Why the last check of a service saw nothing.
-    unseen: BTreeMap<ServiceId, String>,
-    views: BTreeMap<ServiceId, Arc<ServiceView>>,
-    /// Results from before of services that have no view yet.
-    bars: BTreeMap<ServiceId, VecDeque<Bar>>,
+    listening: Listening,
+    /// What is known from before of services that are not watched yet.
+    reports_before: BTreeMap<ServiceId, Arrived>,
+    bars_before: BTreeMap<ServiceId, VecDeque<Bar>>,
+    storage_problem: Option<String>,
+    /// The number of the last check.
+    runs: u64,
+    /// Checks that ask nobody, to be done at the end of the input.
+    derived: BTreeSet<ServiceId>,
+    effects: Vec<Effect>,
+    /// In the config's order; those that are `touched` are out of date.
+    views: Vec<Arc<ServiceView>>,
     touched: BTreeSet<ServiceId>,
-    /// The published snapshot is out of date.
+    /// Something that is shown changed.
     stale: bool,
-    writer: Writer,
-    events: broadcast::Sender<Event>,
-    published: watch::Sender<Arc<Snapshot>>,
 }
 
 impl Watcher {
-    pub fn new(
-        plan: Plan,
-        past: Past,
-        writer: Writer,
-        surroundings: Surroundings,
-        events: broadcast::Sender<Event>,
-    ) -> Self {
-        let (wall, now) = (surroundings.clock.now(), Instant::now());
+    pub fn new(plan: Plan, past: Past, now: Moment) -> Self {
         let members = plan.targets.iter().map(|target| target.member.clone()).collect();
-        let bars = past.bars;
-        let fleet = Fleet::new(members, past.saved, past.pause_all, past.next_incident, wall);
+        let fleet = Fleet::new(members, past.saved, past.pause_all, past.next_incident, now.wall);
         let mut watcher = Self {
-            targets: BTreeMap::new(),
-            order: Vec::new(),
+            services: Roll::default(),
             connectivity_targets: Vec::new(),
-            schedule: Schedule::new(now),
-            checks: Checks::new(plan.limits, surroundings.clock.clone()),
+            schedule: Schedule::new(now.running),
+            lanes: Lanes::new(plan.limits),
             fleet,
-            sight: Sight::Clear,
-            sleep: SleepWatch::new(wall, now),
-            addresses: BTreeMap::new(),
-            suspects: Vec::new(),
-            connectivity: Connectivity::default(),
-            reports: Reports::new(),
-            arrived: past.reports,
-            unseen: BTreeMap::new(),
-            views: BTreeMap::new(),
-            bars,
+            sight: Sight::default(),
+            sleep: SleepWatch::new(now, CLOCK_STOPS_IN_SLEEP),
+            listening: Listening::default(),
+            reports_before: past.reports,
+            bars_before: past.bars,
+            storage_problem: None,
+            runs: 0,
+            derived: BTreeSet::new(),
+            effects: Vec::new(),
+            views: Vec::new(),
             touched: BTreeSet::new(),
             stale: true,
-            writer,
-            events,
-            published: watch::Sender::new(Arc::default()),
-            surroundings,
         };
-        watcher.adopt(plan);
-        watcher.publish();
+        watcher.adopt(plan, now);
         watcher
     }
 
-    /// What it publishes.
-    pub fn snapshot(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.published.subscribe()
-    }
-
-    /// Does its work until it is told to stop. Reports come last: whoever sends
-    /// many of them holds up nothing else.
-    pub async fn run(
-        mut self,
-        mut inbox: mpsc::UnboundedReceiver<Command>,
-        mut reports: mpsc::Receiver<(ServiceId, Report)>,
-    ) {
-        let mut power = sleep::watch();
-        loop {
-            let wake_at = self.next_wake();
-            tokio::select! {
-                biased;
-                command = inbox.recv() => match command {
-                    Some(Command::Stop(done)) => {
-                        self.stop();
-                        let _ = done.send(());
-                        return;
-                    }
-                    Some(command) => self.obey(command),
-                    None => return self.stop(),
-                },
-                Some(power) = power.recv() => self.power(power),
-                answer = answer(&mut self.connectivity.question) => self.answered(answer),
-                finished = self.checks.next() => {
-                    self.notice_sleep(None);
-                    self.finished(finished);
-                }
-                () = tokio::time::sleep_until(wake_at) => {
-                    self.notice_sleep(Some(wake_at));
-                    self.time_passed();
-                }
-                Some((id, report)) = reports.recv() => self.reported(&id, report),
-            }
-            self.publish();
+    /// Takes one input; what is to be done because of it.
+    pub fn handle(&mut self, input: Input, now: Moment) -> Vec<Effect> {
+        if let Some(gap) = self.sleep.look(now) {
+            let insights = self.sight.gap(gap, now);
+            self.follow(insights, now);
         }
+        match input {
+            Input::Command(command) => self.obey(command, now),
+            Input::Report(id, report) => self.reported(&id, report, now),
+            Input::Finished(finished) => self.finished(finished, now),
+            Input::Interfaces(up) => {
+                let insights = self.sight.interfaces(up, now);
+                self.follow(insights, now);
+            }
+            Input::Internet(answers) => {
+                let insights = self.sight.internet(answers, now);
+                self.follow(insights, now);
+            }
+            Input::Power(power) => {
+                let insights = self.sight.power(power, now);
+                self.follow(insights, now);
+            }
+            Input::Storage(problem) => {
+                self.stale |= self.storage_problem != problem;
+                self.storage_problem = problem;
+            }
+            Input::Time => self.time_passed(now),
+        }
+        self.start_checks(now);
+        std::mem::take(&mut self.effects)
     }
 
-    fn next_wake(&self) -> Instant {
-        let now = Instant::now();
-        let wall = self.surroundings.clock.now();
-        let tick = self
-            .fleet
-            .next_tick(wall)
-            .map(|at| now + Duration::from_millis(u64::try_from(at.since(wall)).unwrap_or(0)));
+    /// When it has to be told of the time ([`Input::Time`]) at the latest.
+    pub fn wake_at(&mut self, now: Moment) -> Duration {
+        let tick = self.fleet.next_tick().map(|at| {
+            now.running + Duration::from_millis(u64::try_from(at.since(now.wall)).unwrap_or(0))
+        });
         let due = self.schedule.next().filter(|_| self.is_looking());
-        [due, tick, self.connectivity.ask_again]
+        let wake_at = [due, tick, self.sight.look_again()]
             .into_iter()
             .flatten()
-            .fold(now + HEARTBEAT, Instant::min)
+            .fold(now.running + HEARTBEAT, Duration::min);
+        self.sleep.promise(wake_at);
+        wake_at
+    }
+
+    /// The last effects: what has to survive.
+    pub fn stop(&mut self) -> Vec<Effect> {
+        let mut effects = vec![Effect::CancelAll];
+        for state in self.fleet.services() {
+            let saved = Box::new(state.save());
+            effects.push(Effect::Save(Change::Service(state.member.id.clone(), saved)));
+            effects.extend(state.incident().cloned().map(Effect::SaveIncident));
+        }
+        effects
     }
 
     /// Something can be observed at all.
     fn is_looking(&self) -> bool {
-        !self.sight.hides(Reach::Loopback)
+        !matches!(self.sight.horizon(), Horizon::JustWoke | Horizon::Asleep)
     }
 
-    fn time_passed(&mut self) {
-        let now = Instant::now();
-        if self.connectivity.ask_again.is_some_and(|at| at <= now) {
-            self.look_for_network();
-        }
+    fn time_passed(&mut self, now: Moment) {
+        let insights = self.sight.time_passed(now);
+        self.follow(insights, now);
         if self.is_looking() {
-            for id in self.schedule.take_due(now) {
+            for id in self.schedule.take_due(now.running) {
                 self.check(&id);
             }
         }
-        let events = self.fleet.tick(self.surroundings.clock.now());
-        self.apply(events);
+        let events = self.fleet.tick(now.wall);
+        self.spread(events, now);
     }
 
-    fn check(&mut self, id: &ServiceId) {
-        let paused = self.fleet.pause_all().is_some()
-            || self.fleet.service(id).is_none_or(|state| state.pause.is_some());
-        if let Some(target) = self.targets.get(id)
-            && !paused
-            && !self.sight.blocks(self.reach(id))
-        {
-            if target.asks_nobody() {
-                let target = target.clone();
-                let context = self.context(&target);
-                let finished = check::at_once(&target, &context, self.surroundings.clock.now());
-                self.finished(finished);
-            } else {
-                self.checks.start(target);
-            }
-        }
-    }
-
-    fn reach(&self, id: &ServiceId) -> Reach {
-        let address = self.addresses.get(id).copied();
-        self.targets.get(id).map_or(Reach::Public, |t| Reach::of(t.probe.host(), address))
-    }
-
-    /// A failure beyond this machine first has to be the service's.
-    fn finished(&mut self, finished: Finished) {
-        if !self.targets.contains_key(&finished.id) {
-            return;
-        }
-        if let Some(address) = finished.address {
-            self.addresses.insert(finished.id.clone(), address);
-        }
-        let reach = self.reach(&finished.id);
-        let contact = finished.address.is_some();
-        let result = match finished.result {
-            Ok(result) => result,
-            Err(reason) => return self.saw_nothing(&finished.id, reason),
-        };
-        self.unseen.remove(&finished.id);
-        let finished = Judgeable { id: finished.id, result };
-        // An answer from somebody else, a proxy or a resolver, is no proof.
-        let answered = finished.result.status != Status::Unhealthy
-            || (finished.result.response_time_ms.is_some() && contact);
-        if answered && reach == Reach::Public {
-            self.connectivity.proven = Some(Instant::now());
-            if self.sight == Sight::NoInternet {
-                self.see(Sight::Clear);
-            }
-            self.judge_suspects();
-        }
-        if self.sight.blocks(reach) || (!answered && self.sight.hides(reach)) {
-            return;
-        }
-        if answered || reach == Reach::Loopback {
-            self.judge(finished);
-        } else if !(self.surroundings.interface_is_up)() {
-            self.see(Sight::NoNetwork);
-        } else if reach == Reach::Private || self.internet_is_proven() {
-            self.judge(finished);
-        } else {
-            self.suspect(finished);
-        }
-    }
-
-    fn judge(&mut self, finished: Judgeable) {
-        let Judgeable { id, result } = finished;
-        let now = self.surroundings.clock.now();
-        let events = self.fleet.observe(&id, result, now);
-        let opened: Vec<_> = events
-            .iter()
-            .filter_map(|event| match event {
-                Event::IncidentOpened { affected, .. } => Some(affected.clone()),
-                _ => None,
-            })
-            .flatten()
-            .collect();
-        self.apply(events);
-        self.confirm(&id);
-        self.look_at(&opened);
-    }
-
-    /// Looks again soon at a change that is not believed yet, and at once at
-    /// what may be its cause.
-    fn confirm(&mut self, id: &ServiceId) {
-        let (Some(state), Some(target)) = (self.fleet.service(id), self.targets.get(id)) else {
-            return;
-        };
-        if state.is_unsettled() {
-            self.schedule.set(id, Instant::now() + target.retry_every);
-        }
-        if state.is_failing() && state.failures() == 1 {
-            let upstream: Vec<_> = self.fleet.graph().upstream_of(id).into_iter().collect();
-            self.look_at(&upstream);
-        }
-    }
-
-    /// Hastens what may have changed unseen. What is being looked at, or waits
-    /// to be believed, is left to its own pace: failures a moment apart would
-    /// confirm nothing.
-    fn look_at(&mut self, ids: &[ServiceId]) {
-        let calm = |id: &&ServiceId| {
-            !self.checks.is_busy(id) && self.fleet.service(id).is_some_and(|s| !s.is_unsettled())
-        };
-        let calm: Vec<_> = ids.iter().filter(calm).cloned().collect();
-        self.hasten(&calm);
-    }
-
-    fn hasten(&mut self, ids: &[ServiceId]) {
-        let now = Instant::now();
-        for id in ids {
-            self.schedule.hasten(id, now);
-        }
-    }
-
-    fn obey(&mut self, command: Command) {
-        let now = self.surroundings.clock.now();
+    fn obey(&mut self, command: Command, now: Moment) {
         match command {
             Command::CheckNow(Some(id)) => self.check(&id),
             Command::CheckNow(None) => {
-                for id in self.order.clone() {
+                for id in self.ids() {
                     self.check(&id);
                 }
             }
             Command::Pause(id, pause) => {
                 let events = match pause {
-                    Some(pause) => self.fleet.pause(id.as_ref(), pause, now),
-                    None => self.fleet.resume(id.as_ref(), now),
+                    Some(pause) => self.fleet.pause(id.as_ref(), pause, now.wall),
+                    None => self.fleet.resume(id.as_ref(), now.wall),
                 };
-                self.touch(id.as_ref());
-                self.apply(events);
+                match &id {
+                    Some(id) => self.touch(id),
+                    None => self.save_pause(),
+                }
+                self.spread(events, now);
             }
             Command::Mute(id, until) => {
-                let events = self.fleet.mute(&id, until, now);
-                self.touch(Some(&id));
-                self.apply(events);
+                let events = self.fleet.mute(&id, until, now.wall);
+                self.touch(&id);
+                self.spread(events, now);
             }
-            Command::Listen(listening) => self.listen(listening),
+            Command::Listen(listening) => self.listen(listening, now),
             Command::Replan(plan) => {
                 let members = plan.targets.iter().map(|target| target.member.clone()).collect();
-                let events = self.fleet.reconfigure(members, now);
-                self.adopt(plan);
-                self.apply(events);
+                let events = self.fleet.reconfigure(members, now.wall);
+                self.adopt(plan, now);
+                self.spread(events, now);
             }
-            Command::Stop(_) => {}
         }
     }
 
     /// Takes the plan's targets; the fleet has its members already.
-    fn adopt(&mut self, plan: Plan) {
-        let now = Instant::now();
+    fn adopt(&mut self, plan: Plan, now: Moment) {
+        let mut before = std::mem::take(&mut self.services);
         let size = plan.targets.len();
-        self.order = plan.targets.iter().map(|target| target.id().clone()).collect();
-        let old = std::mem::take(&mut self.targets);
-        self.targets = plan.targets.into_iter().map(|t| (t.id().clone(), t)).collect();
-        for id in old.keys().filter(|id| !self.targets.contains_key(*id)) {
-            self.schedule.remove(id);
-            self.views.remove(id);
-            self.addresses.remove(id);
-            self.reports.forget(id);
-            self.unseen.remove(id);
-            self.checks.cancel(id);
-            self.writer.save_state(&format!("service/{id}"), &serde_json::Value::Null);
-            self.writer.save_state(&format!("report/{id}"), &serde_json::Value::Null);
+        self.views.clear();
+        for target in plan.targets {
+            let id = target.id().clone();
+            let known = before.remove(&id);
+            let changed_token = known
+                .as_ref()
+                .is_some_and(|known| known.target.probe.token() != target.probe.token());
+            self.schedule.add(&id, target.every, now.running, size);
+            let mut watched = match known {
+                Some(known) => self.retarget(known, target, now),
+                None => Watched::new(target, self.bars_before.remove(&id).unwrap_or_default()),
+            };
+            let is_new = watched.reporting.is_none() || changed_token;
+            if watched.target.probe.token().is_some() && is_new {
+                watched.expect_reports(self.reports_before.remove(&id), now.running);
+            }
+            watched.place = self.views.len();
+            if let Some(state) = self.fleet.service(&id) {
+                self.views.push(Arc::new(watched.view(state)));
+            }
+            self.services.insert(id, watched);
         }
-        for (id, target) in &self.targets {
-            self.schedule.add(id, target.every, now, size);
-            let is_new = old.get(id).is_none_or(|old| old.probe.token() != target.probe.token());
-            if is_new && target.probe.token().is_some() {
-                self.reports.expect(id, self.arrived.remove(id));
-            }
-            // A check of what it was says nothing about what it is.
-            if old.get(id).is_some_and(|old| !Arc::ptr_eq(&old.probe, &target.probe)) {
-                self.checks.cancel(id);
-                self.addresses.remove(id);
-                self.schedule.hasten(id, now);
-            }
-            if let Some(state) = self.fleet.service(id) {
-                let known = self.views.get(id).map(|view| view.bars.clone());
-                let bars = known.or_else(|| self.bars.remove(id)).unwrap_or_default();
-                let unseen = self.unseen.get(id).map(String::as_str);
-                self.views
-                    .insert(id.clone(), Arc::new(ServiceView::new(target, state, unseen, bars)));
-            }
+        for (id, gone) in before {
+            self.schedule.remove(&id);
+            self.cancel(&gone);
+            self.touched.remove(&id);
+            self.derived.remove(&id);
+            self.effects.push(Effect::Save(Change::Gone(id)));
         }
-        self.connectivity.witnesses.retain(|id| self.targets.contains_key(id));
-        self.checks.set_limits(plan.limits);
-        self.stale = true;
+        self.note_groups();
         self.connectivity_targets = plan.connectivity_targets;
+        self.lanes.set_limits(plan.limits);
+        self.stale = true;
     }
 
-    fn stop(&mut self) {
-        for id in self.order.clone() {
-            self.save(&id);
-            if let Some(incident) = self.fleet.service(&id).and_then(|s| s.incident.clone()) {
-                self.writer.save_incident(incident);
+    /// Watches the same service as it is now. A check of what it was says
+    /// nothing about what it is.
+    fn retarget(&mut self, known: Watched, target: Arc<Target>, now: Moment) -> Watched {
+        if Arc::ptr_eq(&known.target.probe, &target.probe) {
+            return Watched { target, ..known };
+        }
+        self.cancel(&known);
+        self.schedule.hasten(target.id(), now.running);
+        let Watched { reporting, unseen, bars, .. } = known;
+        Watched { reporting, unseen, ..Watched::new(target, bars) }
+    }
+
+    /// Each group is noted with its members, who let it know of a change.
+    fn note_groups(&mut self) {
+        let mut groups: BTreeMap<ServiceId, Vec<ServiceId>> = BTreeMap::new();
+        for (id, watched) in self.services.iter() {
+            for member in watched.target.probe.members() {
+                groups.entry(member.clone()).or_default().push(id.clone());
             }
         }
-        self.checks.abandon();
+        for (id, watched) in self.services.iter_mut() {
+            watched.groups = groups.remove(id).unwrap_or_default();
+        }
     }
-}
 
-/// The answer to the question under way; pending for ever without one.
-async fn answer(question: &mut Option<tokio::task::JoinHandle<bool>>) -> bool {
-    match question {
-        // A question that crashed says nothing against the services' failures.
-        Some(question) => question.await.unwrap_or(true),
-        None => std::future::pending().await,
+    /// Wants the service checked now, or as soon as the limits allow. Never
+    /// twice at once, not while it is paused or out of sight.
+    fn check(&mut self, id: &ServiceId) {
+        let all_paused = self.fleet.pause_all().is_some();
+        if all_paused || self.fleet.service(id).is_none_or(|state| state.pause.is_some()) {
+            return;
+        }
+        let Some(watched) = self.services.get_mut(id) else { return };
+        if self.sight.horizon().blocks(watched.reach) {
+            return;
+        }
+        if watched.target.asks_nobody() {
+            self.derived.insert(id.clone());
+        } else if watched.under_way == UnderWay::No {
+            watched.under_way = UnderWay::Waiting;
+            self.lanes.enter(&watched.host, id.clone());
+        }
+    }
+
+    /// Starts what was wanted, within the limits.
+    fn start_checks(&mut self, now: Moment) {
+        while let Some(id) = self.lanes.next() {
+            let Some(run) = self.run(&id, now) else { continue };
+            self.effects.push(Effect::Start(run));
+        }
+        for id in std::mem::take(&mut self.derived) {
+            let Some(context) = self.context(&id, now) else { continue };
+            let Some(run) = self.run(&id, now) else { continue };
+            self.effects.push(Effect::Derive(run, context));
+        }
+    }
+
+    fn run(&mut self, id: &ServiceId, now: Moment) -> Option<Run> {
+        let watched = self.services.get_mut(id)?;
+        self.runs += 1;
+        watched.under_way = UnderWay::Running(self.runs);
+        watched.asked = Some(now.running);
+        Some(Run { number: self.runs, target: watched.target.clone(), at: now.wall })
+    }
+
+    fn cancel(&mut self, watched: &Watched) {
+        if watched.target.asks_nobody() {
+            return;
+        }
+        match watched.under_way {
+            UnderWay::No => {}
+            UnderWay::Waiting => self.lanes.withdraw(&watched.host, watched.target.id()),
+            UnderWay::Running(run) => {
+                self.lanes.leave(&watched.host);
+                self.effects.push(Effect::Cancel(run));
+            }
+        }
+    }
+
+    fn ids(&self) -> Vec<ServiceId> {
+        self.services.ids().cloned().collect()
     }
 }

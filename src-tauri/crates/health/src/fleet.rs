@@ -71,6 +71,11 @@ impl Fleet {
         self.services.get(id)
     }
 
+    /// Every open incident, by service.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.tally.open().filter_map(|id| self.services.get(id)?.incident())
+    }
+
     /// Who depends on whom.
     pub fn graph(&self) -> &DependencyGraph {
         &self.graph

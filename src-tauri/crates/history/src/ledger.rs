@@ -1,4 +1,5 @@
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use health::{CheckResult, Hold, Incident, ServiceId, Status, Timestamp};
 use rusqlite::types::Value;
@@ -25,7 +26,7 @@ const END_OF_TIME: Timestamp = Timestamp(253_402_214_400_000);
 /// One thing to write.
 #[derive(Debug, Clone)]
 pub(crate) enum Entry {
-    Result { service: ServiceId, result: Box<CheckResult>, hold: Hold },
+    Result { service: ServiceId, result: Arc<CheckResult>, hold: Hold },
     Incident(Box<Incident>),
     State { key: String, json: String },
 }

@@ -11,8 +11,8 @@ use crate::history::Options;
 use crate::ledger::{Entry, Ledger};
 use crate::upkeep;
 
-/// Results wait this long for company, so that a busy app writes twice a second.
-const COMMIT_EVERY: Duration = Duration::from_millis(500);
+/// Results wait this long for company, so that a busy app writes once a second.
+const COMMIT_EVERY: Duration = Duration::from_millis(900);
 const UPKEEP_EVERY: Duration = Duration::from_secs(3_600);
 const LONGEST_WAIT: Millis = 3_600_000;
 /// Leaves the start to the app, and a report being imported in one piece: once
@@ -123,7 +123,9 @@ impl Queue {
         if let Entry::Result { result, .. } = &mut entry
             && self.entries.len() >= EVIDENCE_WAITING
         {
-            result.evidence = Evidence::default();
+            if !result.evidence.is_empty() {
+                Arc::make_mut(result).evidence = Evidence::default();
+            }
         }
         self.entries.push_back(entry);
         if self.entries.len() > LONGEST_QUEUE {
@@ -161,10 +163,9 @@ impl Writer {
 
     /// Records one observed result; committed within a second. A service's
     /// second result of the same millisecond changes nothing.
-    pub fn record(&self, service: ServiceId, result: CheckResult, hold: Hold) {
-        let result = Box::new(result);
-        self.shared.lock().push(Entry::Result { service, result, hold });
-        self.shared.changed.notify_one();
+    pub fn record(&self, service: ServiceId, result: impl Into<Arc<CheckResult>>, hold: Hold) {
+        let result = result.into();
+        self.push(Entry::Result { service, result, hold });
     }
 
     /// Records an incident as it is now, in place of what was recorded under
@@ -186,9 +187,19 @@ impl Writer {
 
     /// Remembers `value` under `key`, in place of what was there.
     pub fn save_state(&self, key: &str, value: &serde_json::Value) {
-        let entry = Entry::State { key: key.to_owned(), json: value.to_string() };
-        self.shared.lock().push(entry);
-        self.shared.changed.notify_one();
+        self.push(Entry::State { key: key.to_owned(), json: value.to_string() });
+    }
+
+    /// The thread is woken by the first entry, and waits for company then: who
+    /// comes later would only wake it for nothing.
+    fn push(&self, entry: Entry) {
+        let mut queue = self.shared.lock();
+        let is_first = queue.entries.is_empty();
+        queue.push(entry);
+        drop(queue);
+        if is_first {
+            self.shared.changed.notify_one();
+        }
     }
 
     /// Calls `done` on the writer's thread when everything recorded before is
@@ -499,7 +510,7 @@ mod tests {
         queue.push(Entry::State { key: "kept".to_owned(), json: "1".to_owned() });
         let result = |n| Entry::Result {
             service: service(),
-            result: Box::new(CheckResult::new(Timestamp(n), Status::Healthy, None, "")),
+            result: Arc::new(CheckResult::new(Timestamp(n), Status::Healthy, None, "")),
             hold: Hold::from_ms(0),
         };
         for n in 0..100_010 {
@@ -518,7 +529,7 @@ mod tests {
         for n in 0..10_010 {
             let mut result = CheckResult::new(Timestamp(n), Status::Unhealthy, None, "");
             result.evidence.addresses = vec!["::1".to_owned()];
-            let (result, hold) = (Box::new(result), Hold::from_ms(0));
+            let (result, hold) = (Arc::new(result), Hold::from_ms(0));
             queue.push(Entry::Result { service: service(), result, hold });
         }
         let with_evidence = |entry: &&Entry| match entry {

@@ -1,11 +1,13 @@
 //! Hours of outages in virtual time: a world of scripted services, the real
 //! engine, a real history.
 
+mod work;
 mod world;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Limits, Past, Plan};
+use engine::{Limits, Past, Plan, Target};
 use health::{Event, Overall, ServiceStatus, Status};
 use probe::Report;
 use serde_json::json;
@@ -34,7 +36,7 @@ async fn an_outage_is_named_with_its_cause_within_about_ten_seconds() {
     }
     run.pass(seconds(40)).await;
     assert_eq!(run.announcements(), ["db is down: connection refused. 2 services affected."]);
-    let opened = run.incidents();
+    let opened = run.incidents().await;
     let db = opened.iter().find(|incident| incident.service == id("db")).expect("db is down");
     let named_after = db.detected_at.since(db.started_at);
     assert!((9_900..=10_100).contains(&named_after), "three failures, 5 s apart: {named_after}");
@@ -47,7 +49,7 @@ async fn an_outage_is_named_with_its_cause_within_about_ten_seconds() {
     }
     run.pass(seconds(200)).await;
     assert_eq!(run.announcements().len(), 1, "the root's recovery, and nothing else");
-    assert_eq!(run.snapshot().summary.overall, Overall::Healthy);
+    assert_eq!(run.snapshot().await.summary.overall, Overall::Healthy);
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,7 +85,7 @@ async fn a_panic_stays_inside_its_service() {
     world.set("buggy", Behaviour::Panic);
     let mut run = Run::start(&world, plan, Past::default());
     run.pass(seconds(30)).await;
-    let snapshot = run.snapshot();
+    let snapshot = run.snapshot().await;
     let message = &snapshot.services.iter().find(|s| s.id == id("buggy")).expect("there").message;
     assert_eq!(message, "the check itself crashed, please report it: a bug in the probe");
     assert_eq!(run.announcements().len(), 1);
@@ -121,7 +123,29 @@ async fn sleep_is_nobodys_fault() {
         _ => None,
     });
     assert_eq!(sight.collect::<Vec<_>>(), [(false, "just woke from sleep"), (true, "online")]);
-    assert_eq!(run.snapshot().summary.overall, Overall::Healthy);
+    assert_eq!(run.snapshot().await.summary.overall, Overall::Healthy);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_was_stopped_goes_on_at_once_and_says_so_once() {
+    let world = World::new();
+    let services = (0..20).map(|n| service(&format!("s{n}"), seconds(1)));
+    let mut run = Run::start(&world, world.plan(services), Past::default());
+    run.pass(seconds(10)).await;
+    let before = world.checks("s0");
+    tokio::time::advance(seconds(40)).await;
+    world.forget_most_at_once();
+    run.pass(seconds(5)).await;
+    let connectivity = run.events().into_iter().filter_map(|event| match event {
+        Event::ConnectivityChanged { online, reason, .. } => Some((online, reason)),
+        _ => None,
+    });
+    let told: Vec<_> = connectivity.collect();
+    assert_eq!(told, [(true, "was stopped for a while".to_owned())]);
+    assert!((3..=6).contains(&(world.checks("s0") - before)), "goes on, and makes up for nothing");
+    assert!(world.most_at_once() < 5, "one after the other: {}", world.most_at_once());
+    assert_eq!(run.announcements(), [] as [&str; 0]);
+    assert_eq!(run.snapshot().await.summary.overall, Overall::Healthy);
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,15 +163,15 @@ async fn being_offline_is_nobodys_fault_but_loopback_counts() {
     world.network(false, false);
     run.pass(seconds(300)).await;
     assert_eq!(run.announcements(), ["local is down: connection refused."]);
-    assert!(run.snapshot().unobserved.is_some());
+    assert!(run.snapshot().await.unobserved.is_some());
     let before = (world.checks("api"), run.results("api").len());
     run.pass(seconds(100)).await;
     assert_eq!((world.checks("api"), run.results("api").len()), before, "no use trying");
     world.network(true, true);
     world.set_all(UP);
     run.pass(seconds(60)).await;
-    assert_eq!(run.snapshot().unobserved, None);
-    assert_eq!(run.snapshot().summary.overall, Overall::Healthy);
+    assert_eq!(run.snapshot().await.unobserved, None);
+    assert_eq!(run.snapshot().await.summary.overall, Overall::Healthy);
 }
 
 #[tokio::test(start_paused = true)]
@@ -181,7 +205,7 @@ async fn blocked_connectivity_targets_hide_no_outage() {
     world.set("api", DOWN);
     run.pass(seconds(60)).await;
     assert_eq!(run.announcements(), ["api is down: connection refused."]);
-    assert_eq!(run.snapshot().unobserved, None);
+    assert_eq!(run.snapshot().await.unobserved, None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,7 +244,7 @@ async fn a_changed_service_is_checked_as_it_is_now() {
     run.engine.check_now(Some(id("api")));
     run.pass(seconds(1)).await;
     let moved = world.plan([service("api", seconds(600)), service("db", seconds(600))]);
-    plan.targets[0].probe = moved.targets[0].probe.clone();
+    plan.targets[0] = moved.targets[0].clone();
     run.engine.replan(plan);
     run.pass(seconds(1)).await;
     assert_eq!(world.checks("api"), api + 2, "the old check was dropped, the new one made");
@@ -241,7 +265,7 @@ async fn paused_is_not_checked_and_resuming_checks_at_once() {
     world.set("api", DOWN);
     run.pass(seconds(500)).await;
     assert_eq!(world.checks("api"), before);
-    assert_eq!(run.snapshot().summary.overall, Overall::Paused);
+    assert_eq!(run.snapshot().await.summary.overall, Overall::Paused);
     world.set("api", UP);
     run.engine.resume(None);
     run.pass(seconds(1)).await;
@@ -263,7 +287,7 @@ async fn a_changed_plan_leaves_the_others_alone() {
     run.engine.replan(only_db);
     run.pass(seconds(10)).await;
     assert_eq!(world.checks("db"), db, "not disturbed");
-    assert_eq!(run.snapshot().services.len(), 1);
+    assert_eq!(run.snapshot().await.services.len(), 1);
     run.pass(seconds(120)).await;
     assert_eq!(world.checks("api"), api, "gone");
     run.engine.replan(both);
@@ -279,13 +303,13 @@ async fn an_incident_survives_a_restart() {
     run.pass(seconds(60)).await;
     world.set("db", DOWN);
     run.pass(seconds(60)).await;
-    let before = run.incidents().pop().expect("open");
+    let before = run.incidents().await.pop().expect("open");
     assert_eq!(run.announcements().len(), 1);
     let past = run.stop().await;
     let mut run = Run::start(&world, plan, past);
     run.pass(seconds(60)).await;
     assert_eq!(run.announcements(), [] as [&str; 0], "told before");
-    let after = run.incidents().pop().expect("still open");
+    let after = run.incidents().await.pop().expect("still open");
     assert_eq!((after.id, after.started_at), (before.id, before.started_at));
     world.set("db", UP);
     run.pass(seconds(60)).await;
@@ -304,11 +328,12 @@ async fn secrets_never_leave_in_a_message() {
         |_| Err(config::KeychainError::NoEntry),
     );
     let (config, _) = config::Config::parse("test", text, &environment).expect("valid");
-    plan.targets[0].secrets = config.services[0].secrets().clone();
+    let secrets = config.services[0].secrets().clone();
+    plan.targets[0] = Arc::new(Target { secrets, ..Target::clone(&plan.targets[0]) });
     world.set("api", Behaviour::Says("rejected token s3cr3t-token"));
     let mut run = Run::start(&world, plan, Past::default());
     run.pass(seconds(30)).await;
-    let shown = format!("{:?}{:?}", run.snapshot(), run.events());
+    let shown = format!("{:?}{:?}", run.snapshot().await, run.events());
     assert!(shown.contains("rejected token"), "{shown}");
     assert!(!shown.contains("s3cr3t-token"), "{shown}");
 }
@@ -322,11 +347,11 @@ async fn a_group_follows_its_members_at_once() {
     plan.targets.push(World::derived("either", "group", &enough));
     let mut run = Run::start(&world, plan, Past::default());
     run.pass(seconds(10)).await;
-    assert_eq!(run.status("pair"), ServiceStatus::Healthy);
+    assert_eq!(run.status("pair").await, ServiceStatus::Healthy);
     world.set("b", DOWN);
     run.pass(seconds(60)).await;
-    assert_eq!(run.status("pair"), ServiceStatus::Unhealthy);
-    assert_eq!(run.status("either"), ServiceStatus::Healthy);
+    assert_eq!(run.status("pair").await, ServiceStatus::Unhealthy);
+    assert_eq!(run.status("either").await, ServiceStatus::Healthy);
     let changed = |of: &str| {
         run.events().into_iter().find_map(|event| match event {
             Event::StatusChanged { at, service, to: ServiceStatus::Unhealthy, .. }
@@ -341,7 +366,7 @@ async fn a_group_follows_its_members_at_once() {
     assert_eq!(run.announcements(), ["b is down: connection refused. 2 services depend on it."]);
     world.set("b", UP);
     run.pass(seconds(60)).await;
-    assert_eq!(run.status("pair"), ServiceStatus::Healthy);
+    assert_eq!(run.status("pair").await, ServiceStatus::Healthy);
 }
 
 #[tokio::test(start_paused = true)]
@@ -351,27 +376,27 @@ async fn silence_of_a_service_that_reports_in_is_an_outage_once_it_could_have_re
     let plan = Plan { targets: vec![World::derived("backup", "push", &keys)], ..world.plan([]) };
     let mut run = Run::start(&world, plan.clone(), Past::default());
     run.pass(seconds(3600)).await;
-    assert_eq!(run.status("backup"), ServiceStatus::Unknown, "nobody listens");
-    run.engine.listen(Ok(()));
+    assert_eq!(run.status("backup").await, ServiceStatus::Unknown, "nobody listens");
+    run.engine.expect_reports(Ok(()));
     run.pass(seconds(590)).await;
-    assert_eq!(run.status("backup"), ServiceStatus::Unknown, "no report yet");
+    assert_eq!(run.status("backup").await, ServiceStatus::Unknown, "no report yet");
     run.engine.report(id("backup"), report(Status::Healthy)).await;
     run.pass(seconds(1)).await;
-    assert_eq!(run.status("backup"), ServiceStatus::Healthy, "at once");
+    assert_eq!(run.status("backup").await, ServiceStatus::Healthy, "at once");
     run.pass(seconds(500)).await;
     world.sleep(seconds(7200));
     run.pass(seconds(500)).await;
     assert_eq!(run.announcements(), [] as [&str; 0], "it could not report in its sleep");
     run.pass(seconds(200)).await;
-    assert_eq!(run.status("backup"), ServiceStatus::Unhealthy);
+    assert_eq!(run.status("backup").await, ServiceStatus::Unhealthy);
     assert_eq!(run.announcements().len(), 1);
     run.engine.report(id("backup"), report(Status::Healthy)).await;
     run.pass(seconds(1)).await;
-    assert_eq!(run.status("backup"), ServiceStatus::Healthy);
+    assert_eq!(run.status("backup").await, ServiceStatus::Healthy);
     run.engine.report(id("backup"), report(Status::Unhealthy)).await;
     run.pass(seconds(1)).await;
-    assert_eq!(run.status("backup"), ServiceStatus::Unhealthy, "its own word counts at once");
-    assert_eq!(run.snapshot().services[0].message, "done");
+    assert_eq!(run.status("backup").await, ServiceStatus::Unhealthy, "its own word counts at once");
+    assert_eq!(run.snapshot().await.services[0].message, "done");
 }
 
 #[tokio::test(start_paused = true)]
@@ -382,7 +407,7 @@ async fn nobody_is_late_who_was_new_paused_or_heard_before_a_restart() {
     let new = World::derived("new", "push", &keys("fedcba9876543210"));
     let plan = |targets| Plan { targets, ..world.plan([]) };
     let mut run = Run::start(&world, plan(vec![old.clone()]), Past::default());
-    run.engine.listen(Ok(()));
+    run.engine.expect_reports(Ok(()));
     run.engine.report(id("old"), report(Status::Healthy)).await;
     run.pass(seconds(300)).await;
     run.engine.pause(None, None);
@@ -391,14 +416,14 @@ async fn nobody_is_late_who_was_new_paused_or_heard_before_a_restart() {
     run.engine.replan(plan(vec![old.clone(), new]));
     run.pass(seconds(580)).await;
     assert_eq!(run.announcements(), [] as [&str; 0], "neither was late");
-    assert_eq!(run.status("old"), ServiceStatus::Unknown, "nobody heard it in the pause");
+    assert_eq!(run.status("old").await, ServiceStatus::Unknown, "nobody heard it in the pause");
     run.engine.report(id("old"), report(Status::Healthy)).await;
     run.pass(seconds(1)).await;
     let past = run.stop().await;
     let mut run = Run::start(&world, plan(vec![old]), past);
-    run.engine.listen(Ok(()));
+    run.engine.expect_reports(Ok(()));
     run.pass(seconds(60)).await;
-    assert_eq!(run.status("old"), ServiceStatus::Healthy, "its report is not forgotten");
+    assert_eq!(run.status("old").await, ServiceStatus::Healthy, "its report is not forgotten");
 }
 
 #[tokio::test(start_paused = true)]
@@ -407,10 +432,10 @@ async fn a_report_that_cannot_come_in_is_nobodys_fault() {
     let keys = json!({"token": "0123456789abcdef", "late_after": "10m"});
     let plan = Plan { targets: vec![World::derived("backup", "push", &keys)], ..world.plan([]) };
     let mut run = Run::start(&world, plan, Past::default());
-    run.engine.listen(Err("the port is taken".to_owned()));
+    run.engine.expect_reports(Err("the port is taken".to_owned()));
     run.pass(seconds(7200)).await;
-    assert_eq!(run.status("backup"), ServiceStatus::Unknown);
-    assert_eq!(run.snapshot().services[0].message, "the port is taken");
+    assert_eq!(run.status("backup").await, ServiceStatus::Unknown);
+    assert_eq!(run.snapshot().await.services[0].message, "the port is taken");
     assert_eq!(run.announcements(), [] as [&str; 0]);
 }
 

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use engine::{Clock, Engine, Limits, Past, Plan, Snapshot, Surroundings, Target};
+use engine::{Clock, Engine, Heard, Limits, Listener, Past, Plan, Snapshot, Surroundings, Target};
 use health::{
     Event, Incident, JudgePolicy, Member, Observation, Outcome, ServiceId, ServiceStatus, Status,
     Thresholds, Timestamp,
@@ -11,7 +11,6 @@ use health::{
 use history::History;
 use probe::{Checking, Context, Kind, Probe};
 use tempfile::TempDir;
-use tokio::sync::broadcast::error::TryRecvError;
 use tokio::time::Instant;
 
 /// How a service behaves.
@@ -87,12 +86,12 @@ impl World {
     }
 
     /// A service of a kind that asks nobody: `keys` as config.toml has them.
-    pub fn derived(name: &str, kind: &str, keys: &serde_json::Value) -> Target {
+    pub fn derived(name: &str, kind: &str, keys: &serde_json::Value) -> Arc<Target> {
         let kind = Kind::from_name(kind).expect("a kind");
         let probe = kind.probe(keys.as_object().expect("a table")).expect("valid keys");
         let policy = JudgePolicy { fail_after: 1, recover_after: 1, stable_count: 1 };
         let depends_on = probe.members().to_vec();
-        Target {
+        Arc::new(Target {
             member: Member { id: id(name), name: name.to_owned(), policy, depends_on },
             group: None,
             kind: kind.as_str(),
@@ -101,13 +100,13 @@ impl World {
             thresholds: kind.thresholds(),
             every: Duration::from_secs(30),
             retry_every: Duration::from_secs(5),
-        }
+        })
     }
 
     pub fn plan(&self, services: impl IntoIterator<Item = Service>) -> Plan {
         let targets = services.into_iter().map(|service| {
             self.set(&service.id, Behaviour::Up(Duration::from_millis(20)));
-            Target {
+            Arc::new(Target {
                 member: Member {
                     id: id(&service.id),
                     name: service.id.clone(),
@@ -125,7 +124,7 @@ impl World {
                 thresholds: Thresholds { timeout: Duration::from_secs(5), ..Thresholds::OTHER },
                 every: service.every,
                 retry_every: service.every.min(Duration::from_secs(5)),
-            }
+            })
         });
         Plan {
             targets: targets.collect(),
@@ -161,6 +160,10 @@ impl World {
     /// The most checks under way at once so far.
     pub fn most_at_once(&self) -> usize {
         self.0.most.load(Ordering::Relaxed)
+    }
+
+    pub fn forget_most_at_once(&self) {
+        self.0.most.store(0, Ordering::Relaxed);
     }
 
     /// How often the connectivity targets were tried.
@@ -255,9 +258,11 @@ impl Drop for Running {
 /// A running engine, and what it told.
 pub struct Run {
     pub engine: Engine,
-    told: tokio::sync::broadcast::Receiver<Event>,
+    told: Listener,
     events: VecDeque<Event>,
     announced: usize,
+    /// Results that were counted in place of being kept.
+    pub counted: u64,
     history: History,
     folder: Arc<TempDir>,
 }
@@ -268,26 +273,41 @@ impl Run {
         let (history, _) = History::open(folder.path()).expect("a new history");
         let past = Past { next_incident: past.next_incident.max(1), ..past };
         let (engine, told) = Engine::start(plan, past, history.writer(), world.surroundings());
-        Self { engine, told, events: VecDeque::new(), announced: 0, history, folder }
+        Self { engine, told, events: VecDeque::new(), announced: 0, counted: 0, history, folder }
     }
 
     /// Lets virtual time pass, and the history catch up.
     pub async fn pass(&mut self, time: Duration) {
         let end = Instant::now() + time;
         while Instant::now() < end {
-            let step = (end - Instant::now()).min(Duration::from_secs(20));
-            tokio::time::sleep(step).await;
-            self.history.writer().flush_and_wait().expect("written");
+            let step = (end - Instant::now()).min(Duration::from_secs(5));
+            self.pass_uncollected(step).await;
             self.collect();
         }
     }
 
+    /// The same without looking at what happened.
+    pub async fn pass_uncollected(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+        self.history.writer().flush_and_wait().expect("written");
+    }
+
+    /// Counts the results that came in, and keeps nothing.
+    pub fn count(&mut self) {
+        while let Some(heard) = self.told.try_next() {
+            match heard {
+                Heard::Event(Event::Result { .. }) => self.counted += 1,
+                Heard::Event(_) => {}
+                Heard::Lost(n) => panic!("{n} results lost: take shorter steps"),
+            }
+        }
+    }
+
     fn collect(&mut self) {
-        loop {
-            match self.told.try_recv() {
-                Ok(event) => self.events.push_back(event),
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
-                Err(TryRecvError::Lagged(n)) => panic!("{n} events lost: take shorter steps"),
+        while let Some(heard) = self.told.try_next() {
+            match heard {
+                Heard::Event(event) => self.events.push_back(event),
+                Heard::Lost(n) => panic!("{n} results lost: take shorter steps"),
             }
         }
     }
@@ -321,19 +341,19 @@ impl Run {
             .collect()
     }
 
-    pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.engine.snapshot().borrow().clone()
+    pub async fn snapshot(&self) -> Arc<Snapshot> {
+        self.engine.snapshot().await
     }
 
-    pub fn status(&self, of: &str) -> ServiceStatus {
-        let snapshot = self.snapshot();
+    pub async fn status(&self, of: &str) -> ServiceStatus {
+        let snapshot = self.snapshot().await;
         let service = snapshot.services.iter().find(|service| service.id == id(of));
         service.expect("a service").status
     }
 
     /// Open incidents.
-    pub fn incidents(&self) -> Vec<Incident> {
-        self.snapshot().incidents.clone()
+    pub async fn incidents(&self) -> Vec<Incident> {
+        self.snapshot().await.incidents.clone()
     }
 
     /// Stops, and returns what the next start knows.
@@ -341,21 +361,7 @@ impl Run {
         self.engine.stop().await;
         self.history.writer().flush_and_wait().expect("written");
         let reader = self.history.reader().expect("readable");
-        let services: Vec<_> = self.engine.snapshot().borrow().services.clone();
-        let saved = services.iter().filter_map(|service| {
-            let value = reader.state(&format!("service/{}", service.id)).expect("readable")?;
-            Some((service.id.clone(), serde_json::from_value(value).expect("well-formed")))
-        });
-        let reports = services.iter().filter_map(|service| {
-            let value = reader.state(&format!("report/{}", service.id)).expect("readable")?;
-            Some((service.id.clone(), serde_json::from_value(value).expect("well-formed")))
-        });
-        let past = Past {
-            saved: saved.collect(),
-            reports: reports.collect(),
-            next_incident: reader.next_incident_id().expect("readable"),
-            ..Past::default()
-        };
+        let past = Past::load(&reader);
         drop(self.history);
         drop(self.folder);
         past

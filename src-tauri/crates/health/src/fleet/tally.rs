@@ -36,6 +36,8 @@ impl From<&ServiceState> for Standing {
 pub(crate) struct Tally {
     total: usize,
     muted: usize,
+    /// With an open incident, muted or not.
+    open: BTreeSet<ServiceId>,
     counts: [usize; ServiceStatus::ALL.len()],
     slow: BTreeSet<ServiceId>,
     /// Down without an incident that explains it, the first to fail in front.
@@ -45,6 +47,9 @@ pub(crate) struct Tally {
 impl Tally {
     pub(super) fn add(&mut self, id: &ServiceId, standing: Standing) {
         self.total += 1;
+        if standing.started_at.is_some() {
+            self.open.insert(id.clone());
+        }
         if standing.muted {
             self.muted += 1;
             return;
@@ -61,6 +66,9 @@ impl Tally {
 
     pub(super) fn remove(&mut self, id: &ServiceId, standing: Standing) {
         self.total -= 1;
+        if standing.started_at.is_some() {
+            self.open.remove(id);
+        }
         if standing.muted {
             self.muted -= 1;
             return;
@@ -77,6 +85,11 @@ impl Tally {
 
     pub fn is_empty(&self) -> bool {
         self.total == 0
+    }
+
+    /// Those with an open incident, by id.
+    pub fn open(&self) -> impl Iterator<Item = &ServiceId> {
+        self.open.iter()
     }
 
     /// The muted ones.

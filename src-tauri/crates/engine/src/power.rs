@@ -1,20 +1,14 @@
 //! What the system says about sleep, beside what the clocks tell.
 
+use health::Power;
 use tokio::sync::mpsc;
 
-/// The system is about to sleep, or has just woken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Power {
-    /// About to sleep.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "told by logind only"))]
-    Sleeping,
-    /// Just woke.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "told by logind only"))]
-    Awake,
-}
+/// Whether this machine's monotonic clock stands still while it sleeps:
+/// everywhere but on Windows.
+pub(crate) const CLOCK_STOPS_IN_SLEEP: bool = !cfg!(windows);
 
 #[cfg(target_os = "linux")]
-#[path = "sleep/linux.rs"]
+#[path = "power/linux.rs"]
 mod os;
 
 /// What the system announces; nothing where it does not say, where the clocks

@@ -1,9 +1,9 @@
 use futures_util::StreamExt;
+use health::Power;
 use tokio::sync::mpsc;
 use zbus::message::Type;
 use zbus::{Connection, MatchRule, MessageStream};
 
-use super::Power;
 
 /// Passes on logind's `PrepareForSleep` until nobody listens.
 ///
