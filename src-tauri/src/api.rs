@@ -3,7 +3,7 @@
 
 pub mod bindings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use config::FormProblem;
@@ -132,7 +132,7 @@ impl Head {
         let down: BTreeSet<_> = snapshot.incidents.iter().map(|i| &i.service).collect();
         let down = snapshot.services.iter().filter(|service| down.contains(&service.id));
         let names: BTreeMap<_, _> = down.map(|service| (&service.id, &service.name)).collect();
-        let name_of = |id| names.get(id).map_or_else(|| id.to_string(), ToString::to_string);
+        let name_of = |id: &ServiceId| names.get(id).map_or_else(|| id.to_string(), ToString::to_string);
         let mut caused: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for incident in &snapshot.incidents {
             if let Some(cause) = &incident.caused_by {
@@ -239,7 +239,7 @@ pub struct TestReport {
     /// Why it could not be checked.
     pub problems: Vec<FormProblem>,
     /// What was seen.
-    pub result: Option<CheckResult>,
+    pub result: Option<Arc<CheckResult>>,
     /// Why there was nothing to see.
     pub unobserved: Option<String>,
 }

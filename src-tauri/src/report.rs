@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
+use std::sync::Arc;
 
 use health::{
     CheckResult, Evidence, Measurement, Metadata, Overall, Phases, ServiceId, ServiceStatus,
@@ -51,7 +52,7 @@ impl Report {
     /// From results, as they are printed: services by name, times to 0.1 ms.
     pub fn new(
         at: Timestamp,
-        results: impl IntoIterator<Item = (ServiceId, String, Result<CheckResult, String>)>,
+        results: impl IntoIterator<Item = (ServiceId, String, Result<Arc<CheckResult>, String>)>,
     ) -> Self {
         let mut services: Vec<_> = results
             .into_iter()
@@ -86,11 +87,13 @@ impl ServiceReport {
         id: ServiceId,
         name: String,
         at: Timestamp,
-        result: Result<CheckResult, String>,
+        result: Result<Arc<CheckResult>, String>,
     ) -> Self {
         let status = result.as_ref().map_or(ServiceStatus::Unknown, |result| result.status.into());
-        let seen =
-            result.unwrap_or_else(|reason| CheckResult::new(at, Status::Unhealthy, None, reason));
+        let seen = match result {
+            Ok(result) => Arc::unwrap_or_clone(result),
+            Err(reason) => CheckResult::new(at, Status::Unhealthy, None, reason),
+        };
         Self {
             id: Some(id),
             name: Some(name),

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use health::{
@@ -86,7 +87,7 @@ fn take(
         let name = service.name();
         let Some(result) = service.result(report.checked_at()) else { continue };
         let one = watched.entry(name.to_owned()).or_insert_with(|| Watched::new(arguments));
-        changes.extend(one.take(&result).into_iter().map(|change| (name.to_owned(), change)));
+        changes.extend(one.take(&Arc::new(result)).into_iter().map(|change| (name.to_owned(), change)));
     }
     changes.sort_by(|(a, _), (b, _)| a.cmp(b));
     changes
@@ -152,7 +153,7 @@ impl Watched {
         Self::App { judge: Box::default(), policy, open: None }
     }
 
-    fn take(&mut self, result: &CheckResult) -> Option<Change> {
+    fn take(&mut self, result: &Arc<CheckResult>) -> Option<Change> {
         match self {
             Self::Classic { flap, incident, shown } => {
                 *shown = Some(flap.observe(result.status));
