@@ -17,6 +17,8 @@ TEST_PACKAGES := xvfb xauth xfce4-panel xdotool x11-utils imagemagick webkit2gtk
 SERVER_PACKAGES := redis-server postgresql mariadb-server rabbitmq-server mosquitto nats-server \
 	nginx-light bind9 bind9-utils openssh-server exim4-daemon-light dovecot-imapd dovecot-pop3d \
 	tinyproxy monitoring-plugins-basic openssl iproute2 python3-grpcio python3-websockets
+# Tauri's bundler asks for it wherever there is a tray.
+PACKAGE_PACKAGES := libayatana-appindicator3-dev
 ICON_PACKAGES := librsvg2-bin imagemagick fonts-inter
 
 UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/*.ts ui/*.js ui/package.json -type f 2>/dev/null)
@@ -98,6 +100,7 @@ bench: build-needs ## Speed and size of a year of history
 	cargo bench -p history --bench year
 
 package: build-needs ui/dist/index.html ## Installers for this system
+	@scripts/install $(PACKAGE_PACKAGES)
 	npx --yes @tauri-apps/cli@$(TAURI_CLI) build
 
 clean: ## Everything that was built
