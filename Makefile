@@ -5,6 +5,10 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 export CARGO_INCREMENTAL ?= 1
 
+# What `make bench` measures, and how: BENCH_ARGUMENTS="--quick --only http,tcp".
+BENCH_PROGRAM ?= target/release/pilotlight
+BENCH_ARGUMENTS ?=
+
 # Not among the UI packages: it is needed for installers only.
 TAURI_CLI := 2.12.5
 
@@ -15,11 +19,12 @@ TEST_PACKAGES := xvfb xauth xfce4-panel xdotool x11-utils imagemagick webkit2gtk
 SERVER_PACKAGES := redis-server postgresql mariadb-server rabbitmq-server mosquitto nats-server \
 	nginx-light bind9 bind9-utils openssh-server exim4-daemon-light dovecot-imapd dovecot-pop3d \
 	tinyproxy monitoring-plugins-basic openssl iproute2 python3-grpcio python3-websockets
+BENCH_PACKAGES := nginx-light prometheus-blackbox-exporter
 ICON_PACKAGES := librsvg2-bin imagemagick fonts-inter
 
 UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/*.ts ui/*.js ui/package.json -type f 2>/dev/null)
 
-.PHONY: help run test lint ui bindings docs errors icons screenshots bench package clean
+.PHONY: help run test lint ui bindings docs errors icons screenshots bench bench-history package clean
 .PHONY: build-needs test-needs toolchain
 
 help: ## What there is to do
@@ -73,7 +78,13 @@ screenshots: build-needs test-needs ui/dist/index.html ## docs/screenshots, from
 	xvfb-run -a -s '-screen 0 1280x1000x24' dbus-run-session -- \
 		node scripts/screenshots.mjs $(CURDIR)/target/debug/pilotlight docs/screenshots
 
-bench: build-needs ## Speed and size of a year of history
+bench: build-needs ui/dist/index.html ## What it costs beside its peers (25 min), into docs/measured.md
+	@scripts/install $(BENCH_PACKAGES)
+	cargo build --release
+	cargo build --release -p bench
+	target/release/bench --program $(BENCH_PROGRAM) $(BENCH_ARGUMENTS)
+
+bench-history: build-needs ## Speed and size of a year of history
 	cargo bench -p history --bench year
 
 package: build-needs ui/dist/index.html ## Installers for this system
