@@ -98,7 +98,7 @@ impl Figure {
             Self::Stopped => stopped::measure(stage).await,
             Self::Outage => outage::measure(stage).await,
             Self::Idle => idle::measure(stage).await,
-            Self::Questions => questions::measure(stage),
+            Self::Questions => questions::measure(stage).await,
         }
     }
 }

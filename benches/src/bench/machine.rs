@@ -14,11 +14,13 @@ pub(crate) fn machine() -> String {
     let kib = line_of("/proc/meminfo", "MemTotal")
         .and_then(|line| line.split(' ').next()?.parse::<f64>().ok())
         .unwrap_or(0.0);
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let system = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let system = system.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
     format!(
-        "{cpu}, {cores}, {:.0} GB of memory, Linux {}, {}",
+        "{cpu}, {cores}, {:.0} GB of memory, Linux {}, {}; load before the run {load}",
         kib * 1_024.0 / 1e9,
         kernel.trim(),
         system.unwrap_or("unknown system").trim_matches('"')

@@ -21,6 +21,10 @@ use super::stage::Stage;
 /// How long the slowest answer may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How much of its rate has to be reached. What a request costs is counted by
+/// those that were answered, so a little less changes little.
+pub(crate) const SHORTFALL: f64 = 0.8;
+
 /// What a peer does with each target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Kind {
@@ -91,7 +95,7 @@ impl Peer {
         let before = self.answered()?;
         let window = self.process.window(length).await?;
         let count = self.answered()? - before;
-        if (count as f64) < self.rate * window.seconds() * 0.95 {
+        if (count as f64) < self.rate * window.seconds() * SHORTFALL {
             let rate = count as f64 / window.seconds();
             return Err(format!(
                 "a peer reached {rate:.0} of {:.0} a second: this machine is too busy",

@@ -119,13 +119,17 @@ impl Process {
         match self.child.try_wait() {
             Ok(None) => Ok(()),
             Ok(Some(status)) => Err(self.ended(status)),
-            Err(error) => Err(format!("{} cannot be waited for ({error})", self.name).into()),
+            Err(error) => Err(self.lost(&error)),
         }
     }
 
     fn ended(&self, status: ExitStatus) -> Failure {
         let said = self.last_words();
-        format!("{} ended while it was measured, with {status}. It said: {said}", self.name).into()
+        format!("{} ended too soon, with {status}. It said: {said}", self.name).into()
+    }
+
+    fn lost(&self, error: &std::io::Error) -> Failure {
+        format!("{} cannot be waited for ({error})", self.name).into()
     }
 
     /// What it said last on standard error.
@@ -187,6 +191,18 @@ impl Process {
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) -> Outcome<()> {
         kill(self.pid, signal).explain(&format!("{} cannot be sent {signal}", self.name))
+    }
+
+    /// Waits until it has ended by itself, and well.
+    pub async fn finish(mut self) -> Outcome<()> {
+        loop {
+            match self.child.try_wait() {
+                Ok(None) => sleep(Duration::from_millis(20)).await,
+                Ok(Some(status)) if status.success() => return Ok(()),
+                Ok(Some(status)) => return Err(self.ended(status)),
+                Err(error) => return Err(self.lost(&error)),
+            }
+        }
     }
 
     /// Asks it to end, and makes it end where it does not.

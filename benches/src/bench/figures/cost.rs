@@ -4,7 +4,7 @@ use tokio::time::sleep;
 
 use crate::bench::failure::Outcome;
 use crate::bench::numbers::median;
-use crate::bench::peers::{Kind, Peer};
+use crate::bench::peers::{Kind, Peer, SHORTFALL};
 use crate::bench::process::Window;
 use crate::bench::program::{Check, Config, Watching};
 use crate::bench::report::Line;
@@ -139,7 +139,7 @@ impl Cost {
     /// CPU microseconds a check, if there were about as many as there should
     /// be: what was not done cost nothing.
     fn at_rate(&self, rate: f64) -> Outcome<f64> {
-        if self.rate() < rate * 0.95 {
+        if self.rate() < rate * SHORTFALL {
             return Err(
                 format!("it reached {:.0} of {rate:.0} checks a second", self.rate()).into()
             );

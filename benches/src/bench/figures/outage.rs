@@ -53,7 +53,7 @@ pub(super) async fn measure(stage: &Stage) -> Outcome<Vec<Line>> {
     let watched = watching.stop().await?;
     let course = Course { calm, down, after, killed, back };
     let mut lines = announcements(&watched, &course);
-    lines.extend(prices(&course));
+    lines.extend(prices(&watched, &course)?);
     lines.extend([unchecked(&watched, &course)?, losses(&watched)?]);
     Ok(lines)
 }
@@ -121,15 +121,21 @@ fn recovered(told: &[&Event], course: &Course) -> Line {
     Line::new(line, measured).target(target, holds)
 }
 
-fn prices(course: &Course) -> Vec<Line> {
-    let calm = course.calm.percent();
+/// The CPU of the outage and after it, beside a calm minute that was one: a
+/// Pilotlight that is behind before anything has happened cannot be compared.
+fn prices(watched: &Watched, course: &Course) -> Outcome<[Line; 2]> {
+    let (calm, seconds) = (course.calm.percent(), course.calm.seconds());
+    let checks = watched.history.count(course.calm.from, course.calm.until)? as f64 / seconds;
+    let all = (DEPENDANTS + 1) as f64 / EVERY.as_secs_f64();
+    let is_calm = checks >= 0.97 * all;
+    let behind = if is_calm { "" } else { ", and behind" };
     let price = |part: &str, window: &Window| {
         let ratio = window.percent() / calm;
         Line::new(what(part), format!("{:.1} % of a core", window.percent()))
-            .target("≤ 2 × the calm minute", ratio <= MOST_CPU)
-            .beside(format!("calm {calm:.1} %: {ratio:.2} ×"))
+            .target("≤ 2 × the calm minute", is_calm && ratio <= MOST_CPU)
+            .beside(format!("calm {calm:.1} % at {checks:.0} checks/s{behind}: {ratio:.2} ×"))
     };
-    vec![price("CPU of its minute", &course.down), price("CPU of the minute after", &course.after)]
+    Ok([price("CPU of its minute", &course.down), price("CPU of the minute after", &course.after)])
 }
 
 /// The longest time that a service went unchecked since the kill.

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use crate::bench::failure::{Explain, Outcome};
 use crate::bench::history::add_incidents;
 use crate::bench::numbers::median;
-use crate::bench::process::guard::peak_memory;
-use crate::bench::process::now;
+use crate::bench::process::guard::{Files, peak_memory};
+use crate::bench::process::{Process, Talk, Terms, now};
 use crate::bench::program::{command, data_dir};
 use crate::bench::report::Line;
 use crate::bench::stage::Stage;
@@ -29,18 +29,21 @@ const TIMES: usize = 20;
 const MOST_MS: f64 = 50.0;
 
 /// What questions about the past take.
-pub(super) fn measure(stage: &Stage) -> Outcome<Vec<Line>> {
+pub(super) async fn measure(stage: &Stage) -> Outcome<Vec<Line>> {
     let home = stage.room()?;
-    record_a_month(stage, &home)?;
-    [["sla", "s0"].as_slice(), &["daily", "s0"], &["incidents"]]
-        .map(|question| ask(stage, &home, question))
-        .into_iter()
-        .collect()
+    record_a_month(stage, &home).await?;
+    let mut lines = Vec::new();
+    for question in [["sla", "s0"].as_slice(), &["daily", "s0"], &["incidents"]] {
+        lines.push(ask(stage, &home, question).await?);
+    }
+    Ok(lines)
 }
 
-fn ask(stage: &Stage, home: &TempDir, question: &[&str]) -> Outcome<Line> {
+async fn ask(stage: &Stage, home: &TempDir, question: &[&str]) -> Outcome<Line> {
     let mut times = Vec::new();
     for n in 0..WARM_UPS + TIMES {
+        // Lets a person interrupt it here.
+        tokio::task::yield_now().await;
         let mut command = command(stage, home);
         command.args(question).stdin(Stdio::null()).stdout(Stdio::null());
         let start = Instant::now();
@@ -57,14 +60,16 @@ fn ask(stage: &Stage, home: &TempDir, question: &[&str]) -> Outcome<Line> {
 }
 
 /// The history of a month, as `record` and outages would have made it.
-fn record_a_month(stage: &Stage, home: &TempDir) -> Outcome<()> {
+async fn record_a_month(stage: &Stage, home: &TempDir) -> Outcome<()> {
     let reports = home.path().join("reports.jsonl");
     let end = now();
     write_reports(&reports, end)
         .explain("the temporary folder cannot be written: make room in it")?;
     stage.say("  recording a month");
     let mut record = command(stage, home);
-    succeed(record.arg("record").arg(&reports).stdout(Stdio::null()))?;
+    record.arg("record").arg(&reports);
+    let terms = Terms { talk: Talk::Nothing, files: Files::AsUsual };
+    Process::start("record", &record, terms, home.path())?.finish().await?;
     let moments: Vec<i64> = (1..DAYS).map(|day| end - day * DAY).collect();
     add_incidents(&data_dir(home), &moments)
 }

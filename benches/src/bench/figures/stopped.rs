@@ -5,7 +5,7 @@ use tokio::time::sleep;
 
 use crate::bench::failure::Outcome;
 use crate::bench::process::now;
-use crate::bench::program::{Check, Config, Watching};
+use crate::bench::program::{Check, Config, Event, Watching};
 use crate::bench::report::Line;
 use crate::bench::stage::Stage;
 
@@ -19,7 +19,8 @@ const STOPPED: Duration = Duration::from_secs(40);
 /// What a service may be checked in the 10 s after, and what it has to be.
 const CHECKS: std::ops::RangeInclusive<usize> = 8..=12;
 /// That it was away, and that it is back.
-const MOST_EVENTS: usize = 2;
+const MOST_EVENTS: u64 = 2;
+const CHANGED: &str = "connectivity_changed";
 /// Percent of a core.
 const MOST_CPU: f64 = 5.0;
 
@@ -43,15 +44,10 @@ pub(super) async fn measure(stage: &Stage) -> Outcome<Vec<Line>> {
     let least = if counts.len() < SERVICES { 0 } else { counts.iter().min().copied().unwrap_or(0) };
     let first = starts.values().flatten().min().map(|at| at - resumed);
     let first = first.map_or_else(|| "none".to_owned(), |ms| format!("the first after {ms} ms"));
-    let events = watched.events.of("connectivity_changed").filter(|e| e.read_at >= resumed).count();
-    let all = watched.events.count("connectivity_changed");
-    let reasons: Vec<&str> = watched
-        .events
-        .of("connectivity_changed")
-        .take(MOST_EVENTS)
-        .map(|e| e.text("reason"))
-        .collect();
-    let told = if all > events as u64 { format!("over {events}") } else { events.to_string() };
+    let (before, after): (Vec<&Event>, Vec<&Event>) =
+        watched.events.of(CHANGED).partition(|event| event.read_at < resumed);
+    let events = watched.events.count(CHANGED) - before.len() as u64;
+    let reasons: Vec<&str> = after.iter().take(2).map(|event| event.text("reason")).collect();
     let what = |what: &str| format!("stopped for 40 s, 20 services every 1 s: {what}");
     Ok(vec![
         Line::new(
@@ -59,19 +55,17 @@ pub(super) async fn measure(stage: &Stage) -> Outcome<Vec<Line>> {
             format!("{results}, {first}; {least} to {most} a service"),
         )
         .target("8 to 12 a service, no burst", CHECKS.contains(&least) && CHECKS.contains(&most)),
-        Line::new(
-            what("`connectivity_changed` events"),
-            format!(
-                "{told}{}",
-                if all > events as u64 { format!(" ({all} in all)") } else { said(&reasons) }
-            ),
-        )
-        .target("≤ 2: away and back", all <= MOST_EVENTS as u64),
+        Line::new(what("`connectivity_changed` events"), told(events, &reasons))
+            .target("≤ 2: away and back", events <= MOST_EVENTS),
         Line::new(what("CPU in the 20 s after"), format!("{:.1} % of a core", window.percent()))
             .target("≤ 5 % of a core", window.percent() <= MOST_CPU),
     ])
 }
 
-fn said(reasons: &[&str]) -> String {
-    if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join(", ")) }
+fn told(events: u64, reasons: &[&str]) -> String {
+    if reasons.is_empty() {
+        events.to_string()
+    } else {
+        format!("{events}: {}", reasons.join(", "))
+    }
 }
