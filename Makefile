@@ -5,6 +5,10 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 export CARGO_INCREMENTAL ?= 1
 
+# What `make bench` measures, and how: BENCH_ARGUMENTS="--quick --only http,tcp".
+BENCH_PROGRAM ?= $(TARGET)/release/pilotlight
+BENCH_ARGUMENTS ?=
+
 # Not among the UI packages: it is needed for installers only.
 TAURI_CLI := 2.12.5
 
@@ -19,6 +23,7 @@ SERVER_PACKAGES := redis-server postgresql mariadb-server rabbitmq-server mosqui
 	tinyproxy monitoring-plugins-basic openssl iproute2 python3-grpcio python3-websockets
 # Tauri's bundler asks for it wherever there is a tray.
 PACKAGE_PACKAGES := libayatana-appindicator3-dev
+BENCH_PACKAGES := nginx-light prometheus-blackbox-exporter
 ICON_PACKAGES := librsvg2-bin imagemagick fonts-inter
 
 UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/*.ts ui/*.js ui/package.json -type f 2>/dev/null)
@@ -29,7 +34,7 @@ HEADLESS := --no-default-features --features checks
 # Only Linux has machines without one.
 DISPLAYED := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter-out Linux,$(shell uname))
 
-.PHONY: help run test lint ui bindings docs errors icons screenshots bench headless package clean
+.PHONY: help run test lint ui bindings docs errors icons screenshots bench bench-history headless package clean
 .PHONY: build-needs headless-needs test-needs toolchain
 
 help: ## What there is to do
@@ -96,7 +101,13 @@ screenshots: build-needs test-needs ui/dist/index.html ## docs/screenshots, from
 	xvfb-run -a -s '-screen 0 1280x1000x24' dbus-run-session -- \
 		node scripts/screenshots.mjs $(abspath $(TARGET))/debug/pilotlight docs/screenshots
 
-bench: build-needs ## Speed and size of a year of history
+bench: headless-needs ## What it costs beside its peers (25 min), into docs/measured.md
+	@scripts/install $(BENCH_PACKAGES)
+	cargo build --release $(HEADLESS) --bin pilotlight
+	cargo build --release -p bench
+	$(TARGET)/release/bench --program $(BENCH_PROGRAM) $(BENCH_ARGUMENTS)
+
+bench-history: headless-needs ## Speed and size of a year of history
 	cargo bench -p history --bench year
 
 package: build-needs ui/dist/index.html ## Installers for this system
