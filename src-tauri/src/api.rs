@@ -132,7 +132,8 @@ impl Head {
         let down: BTreeSet<_> = snapshot.incidents.iter().map(|i| &i.service).collect();
         let down = snapshot.services.iter().filter(|service| down.contains(&service.id));
         let names: BTreeMap<_, _> = down.map(|service| (&service.id, &service.name)).collect();
-        let name_of = |id: &ServiceId| names.get(id).map_or_else(|| id.to_string(), ToString::to_string);
+        let name_of =
+            |id: &ServiceId| names.get(id).map_or_else(|| id.to_string(), ToString::to_string);
         let mut caused: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for incident in &snapshot.incidents {
             if let Some(cause) = &incident.caused_by {

@@ -11,9 +11,9 @@ use engine::Surroundings;
 use tempfile::TempDir;
 
 use crate::failure::Failure;
+use crate::one_thread;
 use crate::output;
 use crate::places::Places;
-use crate::one_thread;
 use crate::session::{Opened, Session};
 use world::World;
 

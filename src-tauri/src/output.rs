@@ -115,10 +115,7 @@ fn on_a_thread_of_its_own(
 ///
 /// # Errors
 /// As [`still_read`].
-pub(crate) async fn print_events(
-    events: Listener,
-    as_json: bool,
-) -> Result<(), Failure> {
+pub(crate) async fn print_events(events: Listener, as_json: bool) -> Result<(), Failure> {
     // Single results are not for people.
     let mut events = if as_json { events } else { events.only_news() };
     while let Some(heard) = events.next().await {

@@ -17,8 +17,9 @@ use crate::failure::Failure;
 use crate::inbox;
 use crate::places::{Lock, Places};
 
-/// How often the config file is looked at.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often the config file is looked at; with [`QUIET`] a change is in force
+/// within two seconds.
+const LOOK: Duration = Duration::from_millis(1500);
 /// How long writing it may take.
 const QUIET: Duration = Duration::from_millis(200);
 /// How often a config that could not be used is tried again.
@@ -294,7 +295,7 @@ fn enforce(
 /// config and says what is wrong, and is looked at again: a keychain may have
 /// been unlocked meanwhile.
 ///
-/// One look at the file's stamp a second costs less than a watcher, and sees
+/// One look at the file's stamp now and then costs less than a watcher, and sees
 /// through links, replaced files and network drives.
 async fn follow(
     path: PathBuf,

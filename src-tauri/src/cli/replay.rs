@@ -87,7 +87,9 @@ fn take(
         let name = service.name();
         let Some(result) = service.result(report.checked_at()) else { continue };
         let one = watched.entry(name.to_owned()).or_insert_with(|| Watched::new(arguments));
-        changes.extend(one.take(&Arc::new(result)).into_iter().map(|change| (name.to_owned(), change)));
+        changes.extend(
+            one.take(&Arc::new(result)).into_iter().map(|change| (name.to_owned(), change)),
+        );
     }
     changes.sort_by(|(a, _), (b, _)| a.cmp(b));
     changes

@@ -1,9 +1,9 @@
 use engine::Surroundings;
 
 use crate::failure::Failure;
+use crate::one_thread;
 use crate::output;
 use crate::places::Places;
-use crate::one_thread;
 use crate::session::{Opened, Session};
 
 /// Watches until interrupted or nobody reads, and prints what happens, one

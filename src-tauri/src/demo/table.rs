@@ -19,8 +19,10 @@ const LINES: usize = 8;
 /// When it cannot be written.
 pub(super) async fn show(
     mut snapshot: watch::Receiver<Arc<Snapshot>>,
-    mut events: Listener,
+    events: Listener,
 ) -> Result<(), Failure> {
+    // Results are in the table.
+    let mut events = events.only_news();
     let mut happened: VecDeque<String> = VecDeque::new();
     loop {
         tokio::select! {

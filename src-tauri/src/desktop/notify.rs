@@ -104,9 +104,7 @@ async fn follow_session(handle: AppHandle, session: Arc<Session>, events: Listen
 /// An outage is news as long as it lasts; everything else is told once.
 fn is_news(snapshot: &Snapshot, notification: &Notification) -> bool {
     match (&notification.key, notification.critical) {
-        (Key::Incident(id), true) => {
-            snapshot.incidents.iter().any(|open| open.id == *id)
-        }
+        (Key::Incident(id), true) => snapshot.incidents.iter().any(|open| open.id == *id),
         _ => true,
     }
 }

@@ -96,15 +96,17 @@ pub(crate) fn at_once(run: &Run, context: &Context) -> Finished {
 }
 
 async fn check(run: Run) -> Finished {
+    let guarded = AssertUnwindSafe(async { finished(&run, observe(&run.target).await) });
+    let result = guarded.catch_unwind().await;
+    result.unwrap_or_else(|panic| finished(&run, crashed(&run.target, panic.as_ref())))
+}
+
+async fn observe(target: &Target) -> Observation {
     let nothing = Context::default();
-    let timeout = run.target.thresholds.timeout;
-    let checking = AssertUnwindSafe(run.target.probe.check(timeout, &nothing)).catch_unwind();
-    let observation = match tokio::time::timeout(timeout + OVERDUE, checking).await {
-        Ok(Ok(observation)) => observation,
-        Ok(Err(panic)) => crashed(&run.target, panic.as_ref()),
-        Err(_) => failure(format!("timed out after {} s", timeout.as_secs_f64())),
-    };
-    finished(&run, observation)
+    let timeout = target.thresholds.timeout;
+    tokio::time::timeout(timeout + OVERDUE, target.probe.check(timeout, &nothing))
+        .await
+        .unwrap_or_else(|_| failure(format!("timed out after {} s", timeout.as_secs_f64())))
 }
 
 fn crashed(target: &Target, panic: &(dyn Any + Send)) -> Observation {
@@ -170,11 +172,7 @@ type Results = BTreeMap<ServiceId, Result<Arc<CheckResult>, String>>;
 
 /// Checks every target once, as many at a time as `limits` allow, and groups
 /// after their members. In the order of `targets`.
-pub async fn check_once(
-    targets: &[Arc<Target>],
-    limits: Limits,
-    clock: Clock,
-) -> Vec<CheckedOnce> {
+pub async fn check_once(targets: &[Arc<Target>], limits: Limits, clock: Clock) -> Vec<CheckedOnce> {
     let by_id: BTreeMap<_, _> = targets.iter().map(|target| (target.id(), target)).collect();
     let (mut pending, asking): (Vec<_>, Vec<_>) =
         by_id.values().copied().partition(|target| target.asks_nobody());

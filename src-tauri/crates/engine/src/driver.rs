@@ -14,13 +14,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::check::{Checks, Finished, at_once};
-use crate::engine::{Command, Plan};
 use crate::feed::Feed;
 use crate::past::Past;
+use crate::plan::Plan;
 use crate::power;
 use crate::snapshot::Snapshot;
 use crate::surroundings::Surroundings;
-use crate::watcher::{Effect, Input, Watcher};
+use crate::watcher::{Command, Effect, Input, Watcher};
 
 /// Snapshots are at least this far apart, however much happens.
 const SNAPSHOTS_APART: Duration = Duration::from_millis(100);
@@ -97,11 +97,12 @@ impl Driver {
             tokio::select! {
                 biased;
                 ask = asked.recv() => match ask {
-                    Some(Ask::Do(command)) => self.act(Input::Command(command)),
+                    Some(Ask::Do(command)) => self.act([Input::Command(command)]),
                     Some(Ask::Look(reply)) => self.show(reply),
-                    Some(Ask::Storage(problem)) => self.act(Input::Storage(problem.map(|problem| {
-                        format!("{problem}: {}", problem.help)
-                    }))),
+                    Some(Ask::Storage(problem)) => {
+                        let problem = problem.map(|problem| format!("{problem}: {}", problem.help));
+                        self.act([Input::Storage(problem)]);
+                    }
                     Some(Ask::Stop(done)) => {
                         self.stop();
                         let _ = done.send(());
@@ -109,24 +110,22 @@ impl Driver {
                     }
                     None => return self.stop(),
                 },
-                Some(power) = power.recv() => self.act(Input::Power(power)),
+                Some(power) = power.recv() => self.act([Input::Power(power)]),
                 answers = answer(&mut self.question) => {
                     self.question = None;
-                    self.act(Input::Internet(answers));
+                    self.act([Input::Internet(answers)]);
                 }
                 _ = self.finished.recv_many(&mut batch, BATCH) => {
-                    for finished in batch.drain(..) {
-                        self.checks.finished(finished.run);
-                        self.act(Input::Finished(finished));
-                    }
+                    batch.iter().for_each(|finished| self.checks.finished(finished.run));
+                    self.act(batch.drain(..).map(Input::Finished));
                 }
                 () = &mut alarm => {}
-                Some((id, report)) = reports.recv() => self.act(Input::Report(id, report)),
+                Some((id, report)) = reports.recv() => self.act([Input::Report(id, report)]),
             }
             // Also while so much comes back that the alarm is never waited for.
             let now = self.now();
             if self.watcher.wake_at(now) <= now.running {
-                self.act(Input::Time);
+                self.act([Input::Time]);
             }
             self.publish();
         }
@@ -145,10 +144,12 @@ impl Driver {
         }
     }
 
-    /// Follows an input, and what comes of it, to the end.
-    fn act(&mut self, input: Input) {
-        let mut inputs = VecDeque::from([input]);
-        while let Some(input) = inputs.pop_front() {
+    /// Follows inputs, and what comes of them, to the end.
+    fn act(&mut self, inputs: impl IntoIterator<Item = Input>) {
+        let mut inputs: VecDeque<_> = inputs.into_iter().collect();
+        loop {
+            let quiet = || self.watcher.has_derived().then_some(Input::Quiet);
+            let Some(input) = inputs.pop_front().or_else(quiet) else { return };
             let now = self.now();
             for effect in self.watcher.handle(input, now) {
                 inputs.extend(self.carry_out(effect));
@@ -174,7 +175,8 @@ impl Driver {
                 let announce = move || notices.iter().for_each(|notice| feed.tell(notice));
                 match after {
                     Some(incident) => self.writer.save_incident_then(incident, move |_| announce()),
-                    None => announce(),
+                    // Its incident may still be on its way there.
+                    None => self.writer.flush(move |_| announce()),
                 }
             }
             Effect::AskInterfaces => {

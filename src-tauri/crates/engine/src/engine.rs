@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use health::{Pause, ServiceId, Timestamp};
+use health::{Pause, ServiceId};
 use history::Writer;
 use probe::Report;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -9,51 +9,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::clock::Clock;
 use crate::driver::{Ask, Driver};
 use crate::feed::{Feed, Listener};
-use crate::lanes::Limits;
 use crate::past::Past;
+use crate::plan::Plan;
 use crate::snapshot::Snapshot;
 use crate::surroundings::Surroundings;
-use crate::target::Target;
+use crate::watcher::Command;
 
 /// Reports that wait for their turn; whoever brings more waits himself.
 const REPORTS: usize = 64;
-
-/// What the engine watches, and how.
-#[derive(Clone)]
-pub struct Plan {
-    /// Every service, in the order they are shown.
-    pub targets: Vec<Arc<Target>>,
-    /// How many checks at once.
-    pub limits: Limits,
-    /// `host:port` that answer whenever this machine is online.
-    pub connectivity_targets: Vec<String>,
-}
-
-impl std::fmt::Debug for Plan {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "plan of {} services", self.targets.len())
-    }
-}
-
-impl From<&config::Config> for Plan {
-    fn from(config: &config::Config) -> Self {
-        Self {
-            targets: config.services.iter().map(|s| Arc::new(Target::from(s))).collect(),
-            limits: Limits::from(&config.settings),
-            connectivity_targets: config.settings.connectivity_targets.clone(),
-        }
-    }
-}
-
-/// What the engine is told to do.
-#[derive(Debug)]
-pub(crate) enum Command {
-    CheckNow(Option<ServiceId>),
-    Pause(Option<ServiceId>, Option<Pause>),
-    Mute(ServiceId, Option<Timestamp>),
-    Listen(Result<(), String>),
-    Replan(Plan),
-}
 
 /// The running engine, as everyone else sees it. Cheap to clone; checking goes
 /// on until [`Engine::stop`] or until the last clone is gone.

@@ -14,30 +14,42 @@ const RESULTS: usize = 4096;
 /// Results and news (everything else) are two streams. A listener that falls
 /// behind loses results, and is told how many; news are never lost.
 #[derive(Clone, Default)]
-pub(crate) struct Feed(Arc<Mutex<Vec<Weak<Queue>>>>);
+pub(crate) struct Feed(Arc<Mutex<Listeners>>);
+
+#[derive(Default)]
+struct Listeners {
+    queues: Vec<Weak<Queue>>,
+    ended: bool,
+}
 
 impl Feed {
     /// Everything that happens from now on.
     pub fn listen(&self) -> Listener {
         let queue = Arc::new(Queue::default());
-        self.0.lock().push(Arc::downgrade(&queue));
+        let mut listeners = self.0.lock();
+        queue.waiting.lock().ended = listeners.ended;
+        listeners.queues.push(Arc::downgrade(&queue));
         Listener { queue }
     }
 
     pub fn tell(&self, event: &Event) {
-        self.to_all(|waiting| waiting.push(event));
+        self.0.lock().to_all(|waiting| waiting.push(event));
     }
 
     /// Nothing will happen any more.
     pub fn end(&self) {
-        self.to_all(|waiting| {
+        let mut listeners = self.0.lock();
+        listeners.ended = true;
+        listeners.to_all(|waiting| {
             waiting.ended = true;
             true
         });
     }
+}
 
-    fn to_all(&self, tell: impl Fn(&mut Waiting) -> bool) {
-        self.0.lock().retain(|listener| {
+impl Listeners {
+    fn to_all(&mut self, tell: impl Fn(&mut Waiting) -> bool) {
+        self.queues.retain(|listener| {
             let Some(queue) = listener.upgrade() else { return false };
             if tell(&mut queue.waiting.lock()) {
                 queue.arrived.notify_one();
@@ -203,5 +215,6 @@ mod tests {
         assert_eq!(first.next().await, Some(Heard::Event(news(2))));
         assert_eq!(second.next().await, Some(Heard::Event(news(2))));
         assert_eq!(second.next().await, None);
+        assert_eq!(feed.listen().next().await, None, "it has ended");
     }
 }

@@ -7,8 +7,9 @@ use health::{Roll, ServiceId};
 ///
 /// Each service has a grid of moments, `every` apart. It is due on its grid
 /// for ever (a fixed rate without drift); [`Schedule::hasten`] puts one extra
-/// check in front of the next grid point, [`Schedule::set`] one in its place. Grids are offset against each other
-/// so that services of the same interval are spread evenly over it.
+/// check in front of the next grid point, [`Schedule::set`] one in its place.
+/// Grids are offset against each other so that services of the same interval
+/// are spread evenly over it.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     origin: Duration,

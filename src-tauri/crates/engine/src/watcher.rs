@@ -3,6 +3,7 @@
 
 mod causes;
 mod observe;
+mod reporting;
 mod reports;
 mod show;
 mod watched;
@@ -12,18 +13,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use health::{
-    CheckResult, Event, Fleet, Hold, Horizon, Incident, Moment, Power, Roll, ServiceId,
-    Sight, SleepWatch,
+    CheckResult, Event, Fleet, Hold, Horizon, Incident, Moment, Pause, Power, Roll, ServiceId,
+    Sight, SleepWatch, Tick, Timestamp,
 };
 use history::Bar;
 use probe::{Context, Report};
 
-use self::reports::Listening;
+use self::reporting::Listening;
 use self::watched::{UnderWay, Watched};
 use crate::check::{Finished, Run};
-use crate::engine::{Command, Plan};
 use crate::lanes::Lanes;
 use crate::past::{Arrived, Change, Past};
+use crate::plan::Plan;
 use crate::power::CLOCK_STOPS_IN_SLEEP;
 use crate::schedule::Schedule;
 use crate::snapshot::ServiceView;
@@ -31,6 +32,19 @@ use crate::target::Target;
 
 /// The longest it waits for anything, so that a sleep of the machine is noticed.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// A group is judged at most so often, however fast its many members change:
+/// it looks at all of them.
+const GROUPS_APART: Duration = Duration::from_millis(100);
+
+/// What a person wants, or the config.
+#[derive(Debug)]
+pub(crate) enum Command {
+    CheckNow(Option<ServiceId>),
+    Pause(Option<ServiceId>, Option<Pause>),
+    Mute(ServiceId, Option<Timestamp>),
+    Listen(Result<(), String>),
+    Replan(Plan),
+}
 
 /// Something it is told.
 #[derive(Debug)]
@@ -47,6 +61,9 @@ pub(crate) enum Input {
     Storage(Option<String>),
     /// The time it wanted to be woken at: [`Watcher::wake_at`].
     Time,
+    /// There is nothing else for now: groups that have to follow their members
+    /// can do so, once for all that changed ([`Watcher::has_derived`]).
+    Quiet,
 }
 
 /// Something to do, in this order.
@@ -98,7 +115,7 @@ pub(crate) struct Watcher {
     storage_problem: Option<String>,
     /// The number of the last check.
     runs: u64,
-    /// Checks that ask nobody, to be done at the end of the input.
+    /// Checks that ask nobody, to be done when all else is.
     derived: BTreeSet<ServiceId>,
     effects: Vec<Effect>,
     /// In the config's order; those that are `touched` are out of date.
@@ -162,6 +179,7 @@ impl Watcher {
                 self.storage_problem = problem;
             }
             Input::Time => self.time_passed(now),
+            Input::Quiet => self.derive(now),
         }
         self.start_checks(now);
         std::mem::take(&mut self.effects)
@@ -202,19 +220,20 @@ impl Watcher {
         self.follow(insights, now);
         if self.is_looking() {
             for id in self.schedule.take_due(now.running) {
-                self.check(&id);
+                self.check(&id, now);
             }
         }
-        let events = self.fleet.tick(now.wall);
+        let Tick { events, unmuted } = self.fleet.tick(now.wall);
+        unmuted.iter().for_each(|id| self.touch(id));
         self.spread(events, now);
     }
 
     fn obey(&mut self, command: Command, now: Moment) {
         match command {
-            Command::CheckNow(Some(id)) => self.check(&id),
+            Command::CheckNow(Some(id)) => self.check(&id, now),
             Command::CheckNow(None) => {
                 for id in self.ids() {
-                    self.check(&id);
+                    self.check(&id, now);
                 }
             }
             Command::Pause(id, pause) => {
@@ -272,6 +291,7 @@ impl Watcher {
         for (id, gone) in before {
             self.schedule.remove(&id);
             self.cancel(&gone);
+            self.sight.forget(&id);
             self.touched.remove(&id);
             self.derived.remove(&id);
             self.effects.push(Effect::Save(Change::Gone(id)));
@@ -289,6 +309,7 @@ impl Watcher {
             return Watched { target, ..known };
         }
         self.cancel(&known);
+        self.sight.forget(target.id());
         self.schedule.hasten(target.id(), now.running);
         let Watched { reporting, unseen, bars, .. } = known;
         Watched { reporting, unseen, ..Watched::new(target, bars) }
@@ -309,7 +330,7 @@ impl Watcher {
 
     /// Wants the service checked now, or as soon as the limits allow. Never
     /// twice at once, not while it is paused or out of sight.
-    fn check(&mut self, id: &ServiceId) {
+    fn check(&mut self, id: &ServiceId, now: Moment) {
         let all_paused = self.fleet.pause_all().is_some();
         if all_paused || self.fleet.service(id).is_none_or(|state| state.pause.is_some()) {
             return;
@@ -319,7 +340,13 @@ impl Watcher {
             return;
         }
         if watched.target.asks_nobody() {
-            self.derived.insert(id.clone());
+            let has_members = !watched.target.probe.members().is_empty();
+            let next = watched.asked.map_or(now.running, |asked| asked + GROUPS_APART);
+            if has_members && next > now.running {
+                self.schedule.hasten(id, next);
+            } else {
+                self.derived.insert(id.clone());
+            }
         } else if watched.under_way == UnderWay::No {
             watched.under_way = UnderWay::Waiting;
             self.lanes.enter(&watched.host, id.clone());
@@ -332,6 +359,14 @@ impl Watcher {
             let Some(run) = self.run(&id, now) else { continue };
             self.effects.push(Effect::Start(run));
         }
+    }
+
+    /// Checks that ask nobody wait for [`Input::Quiet`].
+    pub fn has_derived(&self) -> bool {
+        !self.derived.is_empty()
+    }
+
+    fn derive(&mut self, now: Moment) {
         for id in std::mem::take(&mut self.derived) {
             let Some(context) = self.context(&id, now) else { continue };
             let Some(run) = self.run(&id, now) else { continue };

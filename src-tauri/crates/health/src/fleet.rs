@@ -19,6 +19,15 @@ use crate::service::{Member, Open, Pause, Saved, ServiceState, Told};
 use crate::status::ServiceStatus;
 use crate::time::Timestamp;
 
+/// What came of time passing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tick {
+    /// What happened.
+    pub events: Vec<Event>,
+    /// Whose mute has ended.
+    pub unmuted: Vec<ServiceId>,
+}
+
 /// All services under judgement: results go in one after the other, events
 /// come out. Holds every rule that looks at more than one service.
 ///
@@ -221,7 +230,8 @@ impl Fleet {
         let paused = pause.is_some();
         events.push(Event::PauseChanged { at: now, service: id.cloned(), paused });
         let all_paused = self.pause_all.is_some();
-        let touched = id.map_or_else(|| self.services.ids().cloned().collect(), |id| vec![id.clone()]);
+        let touched =
+            id.map_or_else(|| self.services.ids().cloned().collect(), |id| vec![id.clone()]);
         for id in touched {
             let shown = self.change(&id, |state| {
                 state.judge.wake();
@@ -246,8 +256,8 @@ impl Fleet {
     }
 
     /// Time passed: ends pauses and mutes, announces what has waited enough.
-    pub fn tick(&mut self, now: Timestamp) -> Vec<Event> {
-        let mut events = Vec::new();
+    pub fn tick(&mut self, now: Timestamp) -> Tick {
+        let (mut events, mut unmuted) = (Vec::new(), Vec::new());
         if self.pause_all.is_some_and(|pause| pause.is_over(now)) {
             self.set_pause(None, None, now, &mut events);
         }
@@ -256,13 +266,15 @@ impl Fleet {
             if state.pause.is_some_and(|pause| pause.is_over(now)) {
                 self.set_pause(Some(&id), None, now, &mut events);
             }
-            self.change(&id, |state| {
-                state.muted_until = state.muted_until.filter(|until| *until > now);
-            });
+            let speaks_again = self
+                .change(&id, |state| state.muted_until.take_if(|until| *until <= now).is_some());
             self.agenda.now(&id);
+            if speaks_again == Some(true) {
+                unmuted.push(id);
+            }
         }
         self.settle(now, &mut events);
-        events
+        Tick { events, unmuted }
     }
 
     /// When [`Fleet::tick`] has something to do next.
@@ -395,11 +407,14 @@ impl Fleet {
 
     /// The cause that is down now; of several, the one that failed first.
     fn first_cause_of(&self, id: &ServiceId) -> Option<ServiceId> {
-        let link = |id: &ServiceId| self.services.get(id).map_or(Link::Unknown, ServiceState::link);
         let began = |id: &ServiceId| {
             self.services.get(id).and_then(ServiceState::incident).map(|i| i.started_at)
         };
-        self.graph.causes_of(id, link).into_iter().min_by_key(began)
+        self.graph.causes_of(id, |id| self.link(id)).into_iter().min_by_key(began)
+    }
+
+    fn link(&self, id: &ServiceId) -> Link {
+        self.services.get(id).map_or(Link::Unknown, ServiceState::link)
     }
 
     fn affected_by(&self, id: &ServiceId) -> Vec<ServiceId> {

@@ -124,6 +124,28 @@ impl DependencyGraph {
         causes
     }
 
+    /// Whether `id` has a root cause: something it depends on is down, outside
+    /// its circle, and nothing that works is in between.
+    pub fn is_caused(&self, id: &ServiceId, state: impl Fn(&ServiceId) -> Link) -> bool {
+        let Some(&start) = self.index.get(id) else { return false };
+        let mut seen = BTreeSet::from([start]);
+        let mut queue = VecDeque::from([start]);
+        while let Some(at) = queue.pop_front() {
+            for &next in &self.dependencies[at] {
+                if !seen.insert(next) {
+                    continue;
+                }
+                match state(&self.ids[next]) {
+                    _ if self.circle[next] == self.circle[start] => queue.push_back(next),
+                    Link::Down => return true,
+                    Link::Unknown => queue.push_back(next),
+                    Link::Up => {}
+                }
+            }
+        }
+        false
+    }
+
     /// The nearest services that are down behind `node`, outside its circle.
     fn down_behind(&self, node: usize, state: &impl Fn(&ServiceId) -> Link) -> BTreeSet<usize> {
         let mut seen = BTreeSet::from([node]);
@@ -204,6 +226,8 @@ fn visit(edges: &[Vec<usize>], start: usize, seen: &mut [bool]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn id(text: &str) -> ServiceId {
@@ -249,6 +273,29 @@ mod tests {
         assert_eq!(graph.affected_by(&id("a")), ids(&["b", "web"]));
         assert_eq!(graph.causes_of(&id("a"), state(&["a", "b"], &[])), ids(&[]));
         assert_eq!(graph.causes_of(&id("web"), state(&["a", "b", "web"], &[])), ids(&["a"]));
+    }
+
+    proptest! {
+        /// One search tells all causes, the other stops at the first.
+        #[test]
+        fn who_has_causes_is_caused(
+            edges in proptest::collection::vec((0..6usize, 0..6usize), 0..14),
+            links in proptest::collection::vec(0..3u8, 6),
+        ) {
+            let ids: Vec<_> = (0..6).map(|n| id(&format!("s{n}"))).collect();
+            let on = |n| edges.iter().filter(move |(from, _)| *from == n);
+            let depends_on: Vec<Vec<_>> =
+                (0..6).map(|n| on(n).map(|(_, to)| ids[*to].clone()).collect()).collect();
+            let graph = DependencyGraph::new(ids.iter().zip(depends_on.iter().map(Vec::as_slice)))
+                .expect("known");
+            let link = |id: &ServiceId| {
+                let n = ids.iter().position(|known| known == id).expect("known");
+                [Link::Down, Link::Unknown, Link::Up][usize::from(links[n])]
+            };
+            for id in &ids {
+                prop_assert_eq!(graph.is_caused(id, link), !graph.causes_of(id, link).is_empty());
+            }
+        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ mod words;
 pub use detail::{Certificate, Evidence, Measurement, Phases};
 pub use event::Event;
 pub use flap::{FlapDetector, Flapping};
-pub use fleet::Fleet;
+pub use fleet::{Fleet, Tick};
 pub use graph::{DependencyGraph, Link, UnknownDependency};
 pub use id::{InvalidId, ServiceId};
 pub use incident::{Incident, IncidentChange, IncidentDetector, IncidentId};

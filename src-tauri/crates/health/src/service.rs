@@ -201,11 +201,12 @@ impl ServiceState {
     }
 
     /// It may be about to turn out as the cause of what began at `since`: it is
-    /// failing unconfirmed, or was not looked at since.
+    /// failing unconfirmed, or was not looked at since. What is known to be down
+    /// has turned out already.
     pub(crate) fn is_suspect(&self, since: Timestamp) -> bool {
         let looked_at = self.last.as_ref().is_some_and(|last| last.at >= since);
         let observable = self.observed && self.status != ServiceStatus::Paused;
-        observable && (self.is_failing() || !looked_at)
+        observable && self.open.is_none() && (self.is_failing() || !looked_at)
     }
 }
 

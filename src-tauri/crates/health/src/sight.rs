@@ -130,7 +130,7 @@ pub enum Insight {
 /// | told | Clear | NoInternet | NoNetwork | JustWoke | Asleep |
 /// |---|---|---|---|---|---|
 /// | an answer, from near enough | believed | believed | believed | dropped | dropped |
-/// | an answer from the internet | believed, proof | => Clear, believed | dropped | dropped | dropped |
+/// | an answer from the internet | believed, proof | => Clear, believed | proof alone | proof alone | proof alone |
 /// | a failure on loopback | believed | believed | believed | dropped | dropped |
 /// | a failure farther away | ask interfaces | the same, if private | dropped | dropped | dropped |
 /// | no interface is up | => NoNetwork | => NoNetwork | | => NoNetwork | |
@@ -144,6 +144,8 @@ pub enum Insight {
 /// | awake, or the clocks tell of sleep | => JustWoke | => JustWoke | => JustWoke | => JustWoke | => JustWoke |
 /// | the process was stopped | go on | go on | go on | => JustWoke | => JustWoke |
 ///
+/// A gap of any kind drops the failures that are held: what came of them is not
+/// known any more.
 /// Witnesses are public services that were well: if any answers while the
 /// connectivity targets do not, those are blocked here, and the internet is
 /// there. A healthy system asks nobody.
@@ -153,8 +155,8 @@ pub struct Sight {
     /// When the internet was last seen to answer.
     proven: Option<Duration>,
     look_again: Option<Duration>,
-    /// Failures whose question is whether an interface is up; asked once for
-    /// all of them.
+    /// Failures whose question is whether an interface is up, asked once for all
+    /// that come before the answer.
     unplaced: Vec<Seen>,
     /// Failures whose question is whether the internet answers.
     suspects: Vec<Seen>,
@@ -193,9 +195,19 @@ impl Sight {
         self.look_again
     }
 
-    /// A failure of the service waits to be believed.
-    pub fn suspects(&self, id: &ServiceId) -> bool {
-        self.suspects.iter().chain(&self.unplaced).any(|seen| seen.service == *id)
+    /// Services with a failure that waits to be believed.
+    pub fn suspects(&self) -> BTreeSet<ServiceId> {
+        self.suspects.iter().chain(&self.unplaced).map(|seen| seen.service.clone()).collect()
+    }
+
+    /// The service is another than before, or gone: what was seen of it says
+    /// nothing any more.
+    pub fn forget(&mut self, id: &ServiceId) {
+        self.suspects.retain(|seen| seen.service != *id);
+        self.unplaced.retain(|seen| seen.service != *id);
+        if let Some(witnesses) = &mut self.witnesses {
+            witnesses.remove(id);
+        }
     }
 
     /// Takes a result.
@@ -255,8 +267,10 @@ impl Sight {
 
     /// Takes what the connectivity targets say.
     pub fn internet(&mut self, answers: bool, now: Moment) -> Vec<Insight> {
-        self.asking_internet = false;
         let mut insights = Vec::new();
+        if !std::mem::take(&mut self.asking_internet) {
+            return insights;
+        }
         match (self.horizon, answers) {
             (Horizon::Asleep, _) => {}
             (_, true) => {
@@ -312,7 +326,7 @@ impl Sight {
         match power {
             Power::Awake => self.gap(Gap::Slept, now),
             Power::Sleeping => {
-                let mut insights = self.forget();
+                let mut insights = self.start_over();
                 self.see(Horizon::Asleep, now, &mut insights);
                 insights
             }
@@ -322,7 +336,7 @@ impl Sight {
     /// Takes that for a while nothing could be done. What was under way is
     /// dropped; after a sleep the network is waited for, at most 5 s.
     pub fn gap(&mut self, gap: Gap, now: Moment) -> Vec<Insight> {
-        let mut insights = self.forget();
+        let mut insights = self.start_over();
         let was_waiting = matches!(self.horizon, Horizon::JustWoke | Horizon::Asleep);
         if gap == Gap::Stopped && !was_waiting {
             insights.push(Insight::GoOn);
@@ -333,7 +347,7 @@ impl Sight {
         insights
     }
 
-    fn forget(&mut self) -> Vec<Insight> {
+    fn start_over(&mut self) -> Vec<Insight> {
         self.unplaced.clear();
         self.suspects.clear();
         self.witnesses = None;
@@ -469,7 +483,7 @@ mod tests {
         assert_eq!(sight.result(api.clone(), at(1)), [], "asked once for both");
         let insights = sight.interfaces(true, at(1));
         assert_eq!(insights, [Insight::Believe(nas), Insight::AskInternet]);
-        assert!(sight.suspects(&id("api")));
+        assert_eq!(sight.suspects(), [id("api")].into());
         assert_eq!(sight.internet(true, at(2)), [Insight::Believe(api.clone())]);
         assert_eq!(sight.result(api.clone(), at(4)), [Insight::AskInterfaces]);
         assert_eq!(sight.interfaces(true, at(4)), [Insight::Believe(api)], "proven 2 s ago");
@@ -517,7 +531,31 @@ mod tests {
         assert_eq!(silent.time_passed(at(34)), [gone.clone()], "it never came back");
         sight.result(down("shop", Reach::Public), at(5));
         assert_eq!(sight.interfaces(true, at(5)), [gone], "it fails, too");
-        assert!(!sight.suspects(&id("api")), "nobody's fault");
+        assert_eq!(sight.suspects(), [].into(), "nobody's fault");
+    }
+
+    #[test]
+    fn an_answer_to_a_question_of_before_is_none() {
+        let mut sight = Sight::default();
+        sight.result(down("api", Reach::Public), at(1));
+        sight.interfaces(true, at(1));
+        sight.gap(Gap::Stopped, at(46));
+        assert_eq!(sight.internet(false, at(46)), []);
+    }
+
+    #[test]
+    fn what_became_another_service_is_neither_suspect_nor_witness() {
+        let mut sight = Sight::default();
+        sight.result(down("api", Reach::Public), at(1));
+        sight.interfaces(true, at(1));
+        sight.internet(false, at(4));
+        sight.witnesses([id("shop"), id("blog")].into(), at(4));
+        sight.forget(&id("api"));
+        sight.forget(&id("shop"));
+        assert_eq!(sight.suspects(), [].into());
+        sight.result(down("blog", Reach::Public), at(5));
+        let gone = Insight::Changed { from: Clear, to: NoInternet };
+        assert_eq!(sight.interfaces(true, at(5)), [gone], "the last witness");
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Play {
     fn step(&mut self, statuses: &[(&str, Status)]) -> &mut Self {
         self.now += 1000;
         let now = Timestamp(self.now);
-        self.events.extend(self.fleet.tick(now));
+        self.events.extend(self.fleet.tick(now).events);
         for (service, status) in statuses {
             let events = self.fleet.observe(&id(service), result(self.now, *status), now);
             self.events.extend(events);
@@ -103,6 +103,27 @@ fn a_dependant_waits_for_a_dependency_that_was_not_looked_at_yet() {
     assert_eq!(play.notices(), [] as [&str; 0], "api and db have yet to say how they are");
     play.step(&[("web", U), ("api", H), ("db", H)]);
     assert_eq!(play.notices(), ["WEB is down: refused."]);
+}
+
+#[test]
+fn a_dependency_that_is_known_to_be_down_holds_nobody_up() {
+    let mut play = Play::new(fleet(chain()));
+    play.times(3, &["db", "api", "web"].map(|s| (s, H)));
+    play.times(5, &[("db", U), ("api", H), ("web", H)]);
+    assert_eq!(play.notices(), ["DB is down: refused. 2 services depend on it."]);
+    play.times(3, &[("api", H), ("web", U)]);
+    assert_eq!(play.notices(), ["WEB is down: refused."], "api works without db");
+}
+
+#[test]
+fn the_end_of_a_mute_is_told() {
+    let mut play = Play::new(fleet(chain()));
+    let until = Timestamp(play.now + 5_000);
+    play.fleet.mute(&id("db"), Some(until), Timestamp(play.now));
+    assert_eq!(play.fleet.next_tick(), Some(until));
+    assert_eq!(play.fleet.tick(until - 1).unmuted, []);
+    assert_eq!(play.fleet.tick(until).unmuted, [id("db")]);
+    assert_eq!(play.fleet.tick(until).unmuted, []);
 }
 
 #[test]

@@ -11,6 +11,7 @@
 mod history;
 mod ledger;
 mod open;
+mod options;
 mod phases;
 mod reader;
 mod rollup;
@@ -20,8 +21,9 @@ mod upkeep;
 mod writer;
 mod zone;
 
-pub use history::{History, Options};
+pub use history::History;
 pub use open::{OpenError, Recovered};
+pub use options::Options;
 pub use reader::{
     Bar, Day, Figures, LatencyPoint, LatencySeries, MeasurementPoint, MeasurementSeries, NoData,
     Period, Range, ReadError, Reader, Span, SpanKind, Uptime, UptimeFigures, UptimeRecord,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use health::{CheckResult, Evidence, Hold, Incident, Millis, ServiceId, Timestamp};
 use rusqlite::{Connection, ErrorCode};
 
-use crate::history::Options;
 use crate::ledger::{Entry, Ledger};
+use crate::options::Options;
 use crate::upkeep;
 
 /// Results wait this long for company, so that a busy app writes once a second.
@@ -104,6 +104,8 @@ struct Queue {
     dropped: u64,
     /// Do not wait for company.
     urgent: bool,
+    /// The thread waits for something to do, and has to be woken for it.
+    idle: bool,
     closing: bool,
     closed: bool,
 }
@@ -122,10 +124,9 @@ impl Queue {
         }
         if let Entry::Result { result, .. } = &mut entry
             && self.entries.len() >= EVIDENCE_WAITING
+            && !result.evidence.is_empty()
         {
-            if !result.evidence.is_empty() {
-                Arc::make_mut(result).evidence = Evidence::default();
-            }
+            Arc::make_mut(result).evidence = Evidence::default();
         }
         self.entries.push_back(entry);
         if self.entries.len() > LONGEST_QUEUE {
@@ -155,6 +156,7 @@ impl Writer {
             next_upkeep: (options.clock)() + FIRST_UPKEEP,
             upkeep: None,
             retry: FIRST_RETRY,
+            wrote: false,
             options,
         };
         let thread = thread::Builder::new().name("history".to_owned()).spawn(|| thread.run())?;
@@ -190,14 +192,14 @@ impl Writer {
         self.push(Entry::State { key: key.to_owned(), json: value.to_string() });
     }
 
-    /// The thread is woken by the first entry, and waits for company then: who
-    /// comes later would only wake it for nothing.
+    /// The thread is woken where it waits for anything to do at all. While it
+    /// waits for company, who comes later would only wake it for nothing.
     fn push(&self, entry: Entry) {
         let mut queue = self.shared.lock();
-        let is_first = queue.entries.is_empty();
         queue.push(entry);
+        let wake = std::mem::take(&mut queue.idle);
         drop(queue);
-        if is_first {
+        if wake {
             self.shared.changed.notify_one();
         }
     }
@@ -239,14 +241,13 @@ impl Writer {
     }
 
     /// Calls `watcher` on the writer's thread whenever [`Writer::problem`]
-    /// changes.
+    /// changes, and at once if there is one.
     pub fn watch_problem(&self, watcher: impl Fn(Option<&Problem>) + Send + Sync + 'static) {
-        self.shared.lock().watchers.push(Arc::new(watcher));
-    }
-
-    /// Results dropped because too many were waiting.
-    pub fn dropped(&self) -> u64 {
-        self.shared.lock().dropped
+        let mut queue = self.shared.lock();
+        if let Some(problem) = &queue.problem {
+            watcher(Some(problem));
+        }
+        queue.watchers.push(Arc::new(watcher));
     }
 
     pub(crate) fn close(&self) {
@@ -299,6 +300,8 @@ struct Thread {
     next_upkeep: Timestamp,
     upkeep: Option<Upkeep>,
     retry: Duration,
+    /// The last time there was something to write.
+    wrote: bool,
 }
 
 struct Upkeep {
@@ -317,6 +320,7 @@ impl Thread {
         loop {
             self.plan_upkeep();
             let Taken { entries, waiting, closing } = self.take();
+            self.wrote = !entries.is_empty();
             let written = self.write(entries);
             for done in waiting {
                 done(written.clone());
@@ -335,9 +339,15 @@ impl Thread {
         let until_upkeep = Duration::from_millis(u64::try_from(until_upkeep).unwrap_or(0));
         let mut queue = self.shared.0.lock();
         if self.upkeep.is_none() {
-            queue = self.wait(queue, until_upkeep.min(UPKEEP_EVERY), Queue::is_idle);
+            // After a batch the next entry is taken to be on its way: to go to
+            // sleep until it comes would mean to be woken twice for each batch.
+            if !(self.wrote && queue.problem.is_none()) {
+                queue.idle = true;
+                queue = self.wait(queue, until_upkeep.min(UPKEEP_EVERY), Queue::is_idle);
+                queue.idle = false;
+            }
             let patience = if queue.problem.is_some() { self.retry } else { COMMIT_EVERY };
-            if !queue.entries.is_empty() {
+            if self.wrote || !queue.entries.is_empty() {
                 queue = self.wait(queue, patience, |queue| !queue.urgent);
             }
         }

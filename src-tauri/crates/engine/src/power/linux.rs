@@ -4,7 +4,6 @@ use tokio::sync::mpsc;
 use zbus::message::Type;
 use zbus::{Connection, MatchRule, MessageStream};
 
-
 /// Passes on logind's `PrepareForSleep` until nobody listens.
 ///
 /// # Errors

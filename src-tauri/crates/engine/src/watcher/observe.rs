@@ -29,8 +29,7 @@ impl Watcher {
             Ok(result) => {
                 watched.unseen = None;
                 let (reach, contact) = (watched.reach, address.is_some());
-                let insights =
-                    self.sight.result(Seen { service: id, result, reach, contact }, now);
+                let insights = self.sight.result(Seen { service: id, result, reach, contact }, now);
                 self.follow(insights, now);
             }
             Err(reason) => self.saw_nothing(&id, reason, now),
@@ -59,7 +58,7 @@ impl Watcher {
                     self.effects.push(Effect::AskInternet(self.connectivity_targets.clone()));
                 }
                 Insight::CallWitnesses => {
-                    let witnesses = self.call_witnesses();
+                    let witnesses = self.call_witnesses(now);
                     insights.extend(self.sight.witnesses(witnesses, now));
                 }
                 Insight::Abandon => self.abandon(now),
@@ -70,12 +69,12 @@ impl Watcher {
     }
 
     /// Looks at public services that were well.
-    fn call_witnesses(&mut self) -> BTreeSet<ServiceId> {
+    fn call_witnesses(&mut self, now: Moment) -> BTreeSet<ServiceId> {
+        let suspects = self.sight.suspects();
         let is_well = |id: &ServiceId| {
-            let well = |s: &health::ServiceState| {
-                s.status == ServiceStatus::Healthy && !s.is_failing()
-            };
-            self.fleet.service(id).is_some_and(well) && !self.sight.suspects(id)
+            let well =
+                |s: &health::ServiceState| s.status == ServiceStatus::Healthy && !s.is_failing();
+            self.fleet.service(id).is_some_and(well) && !suspects.contains(id)
         };
         let witnesses: BTreeSet<_> = self
             .services
@@ -85,7 +84,7 @@ impl Watcher {
             .take(WITNESSES)
             .collect();
         for id in &witnesses {
-            self.check(id);
+            self.check(id, now);
         }
         witnesses
     }
@@ -104,7 +103,7 @@ impl Watcher {
     /// Checks afresh what is in sight.
     fn go_on(&mut self, now: Moment) {
         let horizon = self.sight.horizon();
-        let seen = |watched: &super::Watched| !horizon.hides(watched.reach);
+        let seen = |watched: &super::Watched| !horizon.blocks(watched.reach);
         let ids: Vec<_> = self
             .services
             .iter()

@@ -4,52 +4,11 @@
 use std::time::Duration;
 
 use health::{Moment, ServiceId};
-use probe::{Context, Received, Report};
+use probe::{Context, Report};
 
-use super::{Watched, Watcher};
+use super::reporting::Listening;
+use super::{Effect, Watcher};
 use crate::past::{Arrived, Change};
-
-/// Whether reports can come in, since when in time running.
-#[derive(Debug, Default)]
-pub(super) enum Listening {
-    #[default]
-    NotYet,
-    Since(Duration),
-    Failed(String),
-}
-
-impl Listening {
-    /// Nobody could report before `now`.
-    pub const fn gone_until(&mut self, now: Duration) {
-        if let Self::Since(since) = self {
-            *since = now;
-        }
-    }
-}
-
-/// A service that reports in.
-#[derive(Debug)]
-pub(super) struct Reporting {
-    /// It is known, and not paused, since then.
-    since: Duration,
-    last: Option<Arrived>,
-}
-
-impl Watched {
-    /// The service can report from `now` on; `last` is what it reported before,
-    /// where that is not known already.
-    pub fn expect_reports(&mut self, last: Option<Arrived>, now: Duration) {
-        let known = self.reporting.take().and_then(|reporting| reporting.last);
-        self.reporting = Some(Reporting { since: now, last: last.or(known) });
-    }
-
-    fn take_report(&mut self, now: Moment) -> Option<Received> {
-        let arrived = self.reporting.as_mut()?.last.as_mut()?;
-        let ago = Duration::from_millis(u64::try_from(now.wall.since(arrived.at)).unwrap_or(0));
-        let is_new = std::mem::take(&mut arrived.is_new);
-        Some(Received { report: arrived.report.clone(), ago, is_new })
-    }
-}
 
 impl Watcher {
     /// What a check of the service is told.
@@ -62,7 +21,8 @@ impl Watcher {
         let members = watched.target.probe.members().iter().filter_map(member).collect();
         let known = watched.reporting.as_ref().map(|reporting| reporting.since);
         let listening = self.listening_for(known, now.running);
-        let report = self.services.get_mut(id)?.take_report(now);
+        let report =
+            self.services.get_mut(id)?.reporting.as_mut().and_then(|reporting| reporting.take(now));
         Some(Context { members, report, listening })
     }
 
@@ -84,9 +44,9 @@ impl Watcher {
         }
         let arrived = Arrived { report, at: now.wall, is_new: true };
         let change = Change::Report(id.clone(), Box::new(arrived.clone()));
-        self.effects.push(super::Effect::Save(change));
+        self.effects.push(Effect::Save(change));
         watched.expect_reports(Some(arrived), now.running);
-        self.check(id);
+        self.check(id, now);
     }
 
     /// Looks at who reports in as soon as somebody listens, or cannot.

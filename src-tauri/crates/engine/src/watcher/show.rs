@@ -21,7 +21,7 @@ impl Watcher {
                 Event::Result { service, result } => self.record(service, result),
                 Event::StatusChanged { service, .. } => {
                     changed.insert(service.clone());
-                    self.check_groups_of(service);
+                    self.check_groups_of(service, now);
                 }
                 Event::FlappingStarted { service, .. } | Event::FlappingStopped { service, .. } => {
                     changed.insert(service.clone());
@@ -82,10 +82,10 @@ impl Watcher {
     }
 
     /// Groups follow their members at once.
-    fn check_groups_of(&mut self, member: &ServiceId) {
+    fn check_groups_of(&mut self, member: &ServiceId, now: Moment) {
         let Some(watched) = self.services.get(member) else { return };
         for group in watched.groups.clone() {
-            self.check(&group);
+            self.check(&group, now);
         }
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use health::{CheckResult, Reach, ServiceId, ServiceState};
 use history::Bar;
 
-use super::reports::Reporting;
+use super::reporting::Reporting;
+use crate::past::Arrived;
 use crate::snapshot::{ServiceView, push_bar};
 use crate::target::Target;
 
@@ -64,6 +65,13 @@ impl Watched {
             self.address = Some(address);
             self.reach = Reach::of(&self.host, self.address);
         }
+    }
+
+    /// The service can report from `now` on; `last` is what it reported before,
+    /// where that is not known already.
+    pub fn expect_reports(&mut self, last: Option<Arrived>, now: Duration) {
+        let known = self.reporting.take().and_then(|reporting| reporting.last);
+        self.reporting = Some(Reporting::new(last.or(known), now));
     }
 
     pub fn push_bar(&mut self, result: &CheckResult) {

@@ -12,6 +12,7 @@ use crate::world::{Run, Service, World, service};
 use crate::{DOWN, UP, seconds};
 
 const EVERY: Duration = Duration::from_secs(15);
+const PUBLIC: &str = "203.0.113.5";
 
 /// No service waits for another.
 fn plan(world: &World, services: impl IntoIterator<Item = Service>) -> Plan {
@@ -85,13 +86,16 @@ fn a_result_costs_the_same_among_a_hundred_services_and_ten_thousand() {
     assert!(bytes <= few_bytes * 1.2 + pointers, "{few:?}\n{many:?}");
 }
 
-/// The minute after a root and everything that depends on it went down.
+/// The minute after a root and everything that depends on it went down, far
+/// enough away for the internet to be asked; and the one after all of it was up
+/// again.
 fn outage(dependants: usize) -> Work {
     let runtime = in_virtual_time();
     let _inside = runtime.enter();
     let world = World::new();
-    let dependants = (0..dependants).map(|n| service(&format!("s{n}"), EVERY).on(&["root"]));
-    let plan = plan(&world, dependants.chain([service("root", EVERY)]));
+    let services =
+        (0..dependants).map(|n| service(&format!("s{n}"), EVERY).on(&["root"]).at(PUBLIC));
+    let plan = plan(&world, services.chain([service("root", EVERY).at(PUBLIC)]));
     let mut run = Run::start(&world, plan, Past::default());
     Work::of(&runtime, &mut run, EVERY * 3);
     world.set_all(DOWN);

@@ -34,7 +34,7 @@ impl Agenda {
         }
     }
 
-    /// Puts off nothing that is due by `now`.
+    /// Takes out whose time has come by `now`.
     pub fn time_passed(&mut self, now: Timestamp) -> Vec<ServiceId> {
         let mut due = Vec::new();
         while self.at.first().is_some_and(|(at, _)| *at <= now) {

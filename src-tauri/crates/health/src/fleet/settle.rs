@@ -34,8 +34,8 @@ impl Fleet {
     /// 2. While a cause of it is down, the cause speaks for it.
     /// 3. When its cause is up again, it has 30 s to follow before it is
     ///    announced on its own.
-    /// 4. While a dependency is failing but not yet judged, or has not been
-    ///    looked at since the incident began, it waits: the cause may be about
+    /// 4. While a dependency is failing but not yet judged, or is not known to be
+    ///    down and was not looked at since the incident began, it waits: the cause may be about
     ///    to show. At most 20 s.
     /// 5. Else it is announced.
     ///
@@ -50,7 +50,7 @@ impl Fleet {
         }
         let (began, hold) = (incident.started_at, incident.detected_at + HOLD);
         let was_caused = incident.caused_by.is_some();
-        let is_caused = self.first_cause_of(id).is_some();
+        let is_caused = self.graph.is_caused(id, |id| self.link(id));
         let orphan_since = (was_caused && !is_caused).then(|| orphan_since.unwrap_or(now));
         self.remember(id, orphan_since);
         if is_caused {

@@ -93,7 +93,7 @@ pub fn incident(number: i64, service: &ServiceId, at: Timestamp) -> Incident {
         resolved_at: None,
         checks_failed: 3,
         caused_by: None,
-        first_failure: result(at, Status::Unhealthy, None),
-        last_good: Some(result(at - 30_000, Status::Healthy, 12.5)),
+        first_failure: result(at, Status::Unhealthy, None).into(),
+        last_good: Some(result(at - 30_000, Status::Healthy, 12.5).into()),
     }
 }
