@@ -7,7 +7,7 @@ const MAX_CHARS: usize = 200;
 /// message.
 pub(crate) fn clean(text: &str) -> String {
     let text = text.trim();
-    if text.len() <= MAX_CHARS && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+    if is_plain(text) {
         return text.to_owned();
     }
     let mut cleaned = String::new();
@@ -25,6 +25,16 @@ pub(crate) fn clean(text: &str) -> String {
         }
     }
     cleaned
+}
+
+/// The same of a text that is not needed any more.
+pub(crate) fn cleaned(text: String) -> String {
+    if is_plain(&text) && text.trim().len() == text.len() { text } else { clean(&text) }
+}
+
+/// Whether there is nothing to escape or to cut, as in most texts.
+fn is_plain(text: &str) -> bool {
+    text.len() <= MAX_CHARS && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 const MAX_EXCERPT_BYTES: usize = 2048;

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::failure::Failure;
 use crate::net;
-use crate::text::{beginning, clean, excerpt};
+use crate::text::{beginning, cleaned, excerpt};
 use crate::tls::Chain;
 
 /// What a check is doing.
@@ -346,7 +346,7 @@ impl Trace {
     }
 
     pub(crate) fn note(&self, key: &str, value: impl fmt::Display) {
-        let value = clean(&value.to_string());
+        let value = cleaned(value.to_string());
         self.0.lock().metadata.insert(key.to_owned(), value);
     }
 
