@@ -203,7 +203,8 @@ fn with_incidents(incidents: &[Incident]) -> (tempfile::TempDir, History) {
 #[test]
 fn incidents_keep_their_whole_story() {
     let root = incident(1, &id("db"), NOON);
-    let root = Incident { first_failure: detailed(root.first_failure.clone()), ..root };
+    let first_failure = detailed(CheckResult::clone(&root.first_failure)).into();
+    let root = Incident { first_failure, ..root };
     let caused = Incident { caused_by: Some(id("db")), ..incident(2, &api(), NOON + MINUTE) };
     let over = Incident { resolved_at: Some(NOON - DAY), ..incident(3, &api(), NOON - 2 * DAY) };
     let (_folder, history) = with_incidents(&[root.clone(), caused.clone(), over.clone()]);
