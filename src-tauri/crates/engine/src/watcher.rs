@@ -265,7 +265,7 @@ impl Watcher {
     /// Takes the plan's targets; the fleet has its members already.
     fn adopt(&mut self, plan: Plan, now: Moment) {
         let mut before = std::mem::take(&mut self.services);
-        let size = plan.targets.len();
+        self.plan_checks(&plan, now);
         self.views.clear();
         for target in plan.targets {
             let id = target.id().clone();
@@ -273,7 +273,6 @@ impl Watcher {
             let changed_token = known
                 .as_ref()
                 .is_some_and(|known| known.target.probe.token() != target.probe.token());
-            self.schedule.add(&id, target.every, now.running, size);
             let mut watched = match known {
                 Some(known) => self.retarget(known, target, now),
                 None => Watched::new(target, self.bars_before.remove(&id).unwrap_or_default()),
@@ -300,6 +299,15 @@ impl Watcher {
         self.connectivity_targets = plan.connectivity_targets;
         self.lanes.set_limits(plan.limits);
         self.stale = true;
+    }
+
+    /// By id: another order of the config is no other schedule.
+    fn plan_checks(&mut self, plan: &Plan, now: Moment) {
+        let size = plan.targets.len();
+        let every: BTreeMap<_, _> = plan.targets.iter().map(|t| (t.id(), t.every)).collect();
+        for (id, every) in every {
+            self.schedule.add(id, every, now.running, size);
+        }
     }
 
     /// Watches the same service as it is now. A check of what it was says
