@@ -1,5 +1,5 @@
 //! What a check costs in CPU, beside what the same thing costs bare: a request
-//! of reqwest over a new connection, a connect. Prints tables.
+//! of reqwest over a new connection, a connect, a handshake. Prints tables.
 //!
 //! The server is this program once more, as a process whose time is not
 //! counted. All take turns in short rounds, so that what else the machine does
@@ -10,22 +10,30 @@
 use std::error::Error;
 use std::future::Future;
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use probe::{Context, Kind, Probe};
+use rustls::client::Resumption;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::interval;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// Every connection leaves a port behind that rests for a while.
 const PORTS: usize = 16;
+const TLS_PORTS: usize = 4;
 const ROUNDS: usize = 9;
 const CHECKS: u32 = 500;
 const AT_ONCE: usize = 4;
@@ -35,19 +43,21 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: application/json\r\n\
                         Content-Length: 15\r\nConnection: keep-alive\r\n\r\n{\"status\":\"ok\"}";
 const SERVE: &str = "serve";
+const CERTIFICATE: &str = "certificate.pem";
+const KEY: &str = "key.pem";
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // What is bare here takes the process's own.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     if std::env::args().any(|argument| argument == SERVE) {
         return serve();
     }
-    // The platform's verifier that bare reqwest takes needs one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let server = Server::start()?;
     for (flavour, runtime) in wanted(runtimes()?, |(flavour, _)| (*flavour).to_owned()) {
         let paces = [Pace::Crowded, Pace::Steady, Pace::Bursts];
         for pace in wanted(paces, |pace| format!("{pace:?}")) {
             println!("\n{flavour}, {pace:?}");
-            measure(&runtime, pace, &server.ports)?;
+            measure(&runtime, pace, &server)?;
         }
     }
     Ok(())
@@ -122,7 +132,9 @@ impl Subject {
     }
 }
 
-fn subjects(ports: &[u16]) -> Result<Vec<Arc<Subject>>, Box<dyn Error>> {
+fn subjects(server: &Server) -> Result<Vec<Arc<Subject>>, Box<dyn Error>> {
+    let (ports, tls_ports) = server.ports.split_at(PORTS);
+    let connector = TlsConnector::from(Arc::new(server.trusted()?));
     let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build()?;
     let url = |port: u16| format!("http://127.0.0.1:{port}/health");
     let addresses: Vec<_> =
@@ -155,13 +167,33 @@ fn subjects(ports: &[u16]) -> Result<Vec<Arc<Subject>>, Box<dyn Error>> {
             Kind::Tcp,
             |port| json!({"host": "127.0.0.1", "port": port}),
         )?,
+        Subject::new("bare TLS", "bare TLS", {
+            let ports = tls_ports.to_vec();
+            move |n| {
+                let port = ports[n % ports.len()];
+                let connector = connector.clone();
+                async move {
+                    let connecting = TcpStream::connect((Ipv4Addr::LOCALHOST, port));
+                    let name = ServerName::from(IpAddr::from(Ipv4Addr::LOCALHOST));
+                    let stream = connecting.await.expect("a connection");
+                    drop(connector.connect(name, stream).await.expect("a handshake"));
+                }
+            }
+        }),
+        Subject::check(
+            "tls",
+            "bare TLS",
+            tls_ports,
+            Kind::Tls,
+            |port| json!({"host": "127.0.0.1", "port": port, "ca_file": server.certificate()}),
+        )?,
         Subject::new("nothing", "nothing", |_| async {}),
     ];
     Ok(subjects.into_iter().map(Arc::new).collect())
 }
 
-fn measure(runtime: &Runtime, pace: Pace, ports: &[u16]) -> Result<(), Box<dyn Error>> {
-    let subjects = wanted(subjects(ports)?, |subject| subject.name.to_owned());
+fn measure(runtime: &Runtime, pace: Pace, server: &Server) -> Result<(), Box<dyn Error>> {
+    let subjects = wanted(subjects(server)?, |subject| subject.name.to_owned());
     let mut rounds: Vec<Vec<f64>> = Vec::new();
     for _ in 0..=ROUNDS {
         let mut times = Vec::new();
@@ -201,7 +233,7 @@ async fn microseconds(subject: Arc<Subject>, pace: Pace) -> f64 {
     while let Some(done) = doing.join_next().await {
         done.expect("no panic");
     }
-    (cpu_time() - before).as_secs_f64() * 1e6 / f64::from(CHECKS)
+    cpu_time().saturating_sub(before).as_secs_f64() * 1e6 / f64::from(CHECKS)
 }
 
 #[cfg(unix)]
@@ -227,19 +259,40 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 /// This program as a server, until it is dropped.
 struct Server {
     process: Child,
+    /// Those in the clear first.
     ports: Vec<u16>,
+    /// With its certificate and its key.
+    folder: TempDir,
 }
 
 impl Server {
     fn start() -> Result<Self, Box<dyn Error>> {
+        let folder = tempfile::tempdir()?;
+        let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
+        std::fs::write(folder.path().join(CERTIFICATE), own.cert.pem())?;
+        std::fs::write(folder.path().join(KEY), own.signing_key.serialize_pem())?;
         let mut command = Command::new(std::env::current_exe()?);
-        let mut process =
-            command.arg(SERVE).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        command.arg(SERVE).current_dir(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn()?;
         let mut told = String::new();
         let output = process.stdout.take().ok_or("no output")?;
         BufReader::new(output).read_line(&mut told)?;
         let ports = told.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-        Ok(Self { process, ports })
+        Ok(Self { process, ports, folder })
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.folder.path().join(CERTIFICATE)
+    }
+
+    /// A client that trusts it, and shakes hands in full every time.
+    fn trusted(&self) -> Result<ClientConfig, Box<dyn Error>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(self.certificate())?)?;
+        let mut config =
+            ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        config.resumption = Resumption::disabled();
+        Ok(config)
     }
 }
 
@@ -252,14 +305,27 @@ impl Drop for Server {
 }
 
 fn serve() -> Result<(), Box<dyn Error>> {
+    let certificate = CertificateDer::from_pem_file(CERTIFICATE)?;
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], PrivateKeyDer::from_pem_file(KEY)?)?;
+    let acceptor = TlsAcceptor::from(Arc::new(config));
     Builder::new_current_thread().enable_all().build()?.block_on(async {
         let mut ports = Vec::new();
-        for _ in 0..PORTS {
+        for place in 0..PORTS + TLS_PORTS {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
             ports.push(listener.local_addr()?.port().to_string());
+            let acceptor = (place >= PORTS).then(|| acceptor.clone());
             tokio::spawn(async move {
                 while let Ok((stream, _)) = listener.accept().await {
-                    tokio::spawn(answer(stream));
+                    match acceptor.clone() {
+                        None => tokio::spawn(answer(stream)),
+                        Some(acceptor) => tokio::spawn(async move {
+                            if let Ok(stream) = acceptor.accept(stream).await {
+                                answer(stream).await;
+                            }
+                        }),
+                    };
                 }
             });
         }
@@ -270,7 +336,7 @@ fn serve() -> Result<(), Box<dyn Error>> {
     })
 }
 
-async fn answer(mut stream: TcpStream) {
+async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let mut request = Vec::new();
     while let Ok(1..) = stream.read_buf(&mut request).await {
         if request.ends_with(b"\r\n\r\n") {
