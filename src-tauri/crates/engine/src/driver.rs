@@ -116,7 +116,9 @@ impl Driver {
                     self.act([Input::Internet(answers)]);
                 }
                 _ = self.finished.recv_many(&mut batch, BATCH) => {
-                    batch.iter().for_each(|finished| self.checks.finished(finished.run));
+                    for finished in &batch {
+                        self.checks.finished(finished.run);
+                    }
                     self.act(batch.drain(..).map(Input::Finished));
                 }
                 () = &mut alarm => {}

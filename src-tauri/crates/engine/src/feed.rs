@@ -33,14 +33,14 @@ impl Feed {
     }
 
     pub fn tell(&self, event: &Event) {
-        self.0.lock().to_all(|waiting| waiting.push(event));
+        self.0.lock().tell_all(|waiting| waiting.push(event));
     }
 
     /// Nothing will happen any more.
     pub fn end(&self) {
         let mut listeners = self.0.lock();
         listeners.ended = true;
-        listeners.to_all(|waiting| {
+        listeners.tell_all(|waiting| {
             waiting.ended = true;
             true
         });
@@ -48,7 +48,7 @@ impl Feed {
 }
 
 impl Listeners {
-    fn to_all(&mut self, tell: impl Fn(&mut Waiting) -> bool) {
+    fn tell_all(&mut self, tell: impl Fn(&mut Waiting) -> bool) {
         self.queues.retain(|listener| {
             let Some(queue) = listener.upgrade() else { return false };
             if tell(&mut queue.waiting.lock()) {

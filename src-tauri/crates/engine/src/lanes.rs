@@ -49,7 +49,9 @@ impl Lanes {
         self.limits = limits;
         self.of_host.retain(|_, lane| lane.running > 0 || !lane.waiting.is_empty());
         let hosts: Vec<_> = self.of_host.keys().cloned().collect();
-        hosts.iter().for_each(|host| self.make_ready(host));
+        for host in &hosts {
+            self.make_ready(host);
+        }
     }
 
     /// Waits for its turn.

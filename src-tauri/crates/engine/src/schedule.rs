@@ -165,7 +165,7 @@ mod tests {
         let steady: Vec<_> = seen.iter().filter(|(at, _)| *at > start + every * 2).collect();
         let mut per_second = BTreeMap::new();
         for (at, _) in &steady {
-            *per_second.entry((*at - start).as_secs()).or_insert(0) += 1;
+            *per_second.entry(at.saturating_sub(start).as_secs()).or_insert(0) += 1;
         }
         // 1000 / 30 s = 33.3 a second.
         let full = per_second.range(61..299).map(|(_, n)| *n);

@@ -224,7 +224,9 @@ impl Watcher {
             }
         }
         let Tick { events, unmuted } = self.fleet.tick(now.wall);
-        unmuted.iter().for_each(|id| self.touch(id));
+        for id in &unmuted {
+            self.touch(id);
+        }
         self.spread(events, now);
     }
 

@@ -127,22 +127,22 @@ pub enum Insight {
 /// What this machine can observe, and the failures that wait until that is
 /// known.
 ///
-/// | told | Clear | NoInternet | NoNetwork | JustWoke | Asleep |
+/// | told | `Clear` | `NoInternet` | `NoNetwork` | `JustWoke` | `Asleep` |
 /// |---|---|---|---|---|---|
 /// | an answer, from near enough | believed | believed | believed | dropped | dropped |
-/// | an answer from the internet | believed, proof | => Clear, believed | proof alone | proof alone | proof alone |
+/// | an answer from the internet | believed, proof | => `Clear`, believed | proof alone | proof alone | proof alone |
 /// | a failure on loopback | believed | believed | believed | dropped | dropped |
 /// | a failure farther away | ask interfaces | the same, if private | dropped | dropped | dropped |
-/// | no interface is up | => NoNetwork | => NoNetwork | | => NoNetwork | |
+/// | no interface is up | => `NoNetwork` | => `NoNetwork` | | => `NoNetwork` | |
 /// | one is up: private failures | believed | believed | | | |
 /// | one is up: public failures | believed with proof, else ask the internet | dropped | | | |
-/// | time to look again, one is up | | ask the internet | => NoInternet, ask it | => Clear, ask it | => JustWoke |
-/// | the internet answers | proof, failures believed | => Clear | => Clear | => Clear | |
+/// | time to look again, one is up | | ask the internet | => `NoInternet`, ask it | => `Clear`, ask it | => `JustWoke` |
+/// | the internet answers | proof, failures believed | => `Clear` | => `Clear` | => `Clear` | |
 /// | it does not | call witnesses | | | | |
-/// | no witness, or none answered | => NoInternet | | | | |
-/// | going to sleep | => Asleep | => Asleep | => Asleep | => Asleep | |
-/// | awake, or the clocks tell of sleep | => JustWoke | => JustWoke | => JustWoke | => JustWoke | => JustWoke |
-/// | the process was stopped | go on | go on | go on | => JustWoke | => JustWoke |
+/// | no witness, or none answered | => `NoInternet` | | | | |
+/// | going to sleep | => `Asleep` | => `Asleep` | => `Asleep` | => `Asleep` | |
+/// | awake, or the clocks tell of sleep | => `JustWoke` | => `JustWoke` | => `JustWoke` | => `JustWoke` | => `JustWoke` |
+/// | the process was stopped | go on | go on | go on | => `JustWoke` | => `JustWoke` |
 ///
 /// A gap of any kind drops the failures that are held: what came of them is not
 /// known any more.
@@ -519,18 +519,18 @@ mod tests {
 
     #[test]
     fn without_a_witness_the_internet_is_gone() {
-        let gone = Insight::Changed { from: Clear, to: NoInternet };
+        let gone = [Insight::Changed { from: Clear, to: NoInternet }];
         let mut sight = Sight::default();
         sight.result(down("api", Reach::Public), at(1));
         sight.interfaces(true, at(1));
         sight.internet(false, at(4));
         let mut none_called = sight.clone();
-        assert_eq!(none_called.witnesses([].into(), at(4)), [gone.clone()]);
+        assert_eq!(none_called.witnesses([].into(), at(4)), gone);
         sight.witnesses([id("shop")].into(), at(4));
         let mut silent = sight.clone();
-        assert_eq!(silent.time_passed(at(34)), [gone.clone()], "it never came back");
+        assert_eq!(silent.time_passed(at(34)), gone, "it never came back");
         sight.result(down("shop", Reach::Public), at(5));
-        assert_eq!(sight.interfaces(true, at(5)), [gone], "it fails, too");
+        assert_eq!(sight.interfaces(true, at(5)), gone, "it fails, too");
         assert_eq!(sight.suspects(), [].into(), "nobody's fault");
     }
 

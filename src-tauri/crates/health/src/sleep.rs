@@ -50,10 +50,10 @@ impl SleepWatch {
         let late = now.running > promised + LATE;
         self.last = now;
         self.promised = now.running;
-        match (ahead > RAN_AHEAD, late) {
+        let slept = ahead > RAN_AHEAD || (late && !self.clock_stops_in_sleep);
+        match (slept, late) {
             (true, _) => Some(Gap::Slept),
-            (false, true) if self.clock_stops_in_sleep => Some(Gap::Stopped),
-            (false, true) => Some(Gap::Slept),
+            (false, true) => Some(Gap::Stopped),
             (false, false) => None,
         }
     }

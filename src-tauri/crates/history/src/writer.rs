@@ -106,8 +106,17 @@ struct Queue {
     urgent: bool,
     /// The thread waits for something to do, and has to be woken for it.
     idle: bool,
-    closing: bool,
-    closed: bool,
+    life: Life,
+}
+
+/// `Open => Closing => Closed`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Life {
+    #[default]
+    Open,
+    /// What is queued is still written.
+    Closing,
+    Closed,
 }
 
 impl Queue {
@@ -115,11 +124,11 @@ impl Queue {
         self.entries.is_empty()
             && self.waiting.is_empty()
             && self.retain.is_empty()
-            && !self.closing
+            && self.life == Life::Open
     }
 
     fn push(&mut self, mut entry: Entry) {
-        if self.closed {
+        if self.life == Life::Closed {
             return;
         }
         if let Entry::Result { result, .. } = &mut entry
@@ -225,7 +234,7 @@ impl Writer {
     /// minute after the start and every hour. `done` as in [`Writer::flush`].
     pub fn retain(&self, now: Timestamp, done: impl FnOnce(Result<(), Problem>) + Send + 'static) {
         let mut queue = self.shared.lock();
-        if queue.closed {
+        if queue.life == Life::Closed {
             drop(queue);
             return done(Err(Problem::closed()));
         }
@@ -252,7 +261,7 @@ impl Writer {
 
     pub(crate) fn close(&self) {
         let mut queue = self.shared.lock();
-        queue.closing = true;
+        queue.life = Life::Closing;
         queue.urgent = true;
         drop(queue);
         self.shared.changed.notify_one();
@@ -264,7 +273,7 @@ impl Writer {
         done: impl FnOnce(Result<(), Problem>) + Send + 'static,
     ) {
         let mut queue = self.shared.lock();
-        if queue.closed {
+        if queue.life == Life::Closed {
             drop(queue);
             return done(Err(Problem::closed()));
         }
@@ -283,7 +292,7 @@ struct Shutter(Arc<Shared>);
 impl Drop for Shutter {
     fn drop(&mut self) {
         let mut queue = self.0.lock();
-        queue.closed = true;
+        queue.life = Life::Closed;
         let retain = std::mem::take(&mut queue.retain).into_iter().map(|(_, done)| done);
         let left: Vec<_> = std::mem::take(&mut queue.waiting).into_iter().chain(retain).collect();
         drop(queue);
@@ -355,7 +364,7 @@ impl Thread {
         Taken {
             entries: std::mem::take(&mut queue.entries).into(),
             waiting: std::mem::take(&mut queue.waiting),
-            closing: queue.closing,
+            closing: queue.life != Life::Open,
         }
     }
 
