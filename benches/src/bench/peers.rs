@@ -11,6 +11,7 @@ use std::time::Duration;
 use reqwest::{Client, Url};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::failure::{Explain, Failure, Outcome};
@@ -22,8 +23,11 @@ use super::stage::Stage;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How much of its rate has to be reached. What a request costs is counted by
-/// those that were answered, so a little less changes little.
-pub(crate) const SHORTFALL: f64 = 0.8;
+/// those that were answered, so what a busy machine leaves undone changes little.
+pub(crate) const SHORTFALL: f64 = 0.5;
+
+/// Beyond, it waits for an answer before it asks again.
+const MOST_AT_ONCE: usize = 256;
 
 /// What a peer does with each target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -115,9 +119,8 @@ impl Peer {
         let numbers = line.trim().split_once(' ').ok_or_else(|| Failure::from(LOST))?;
         let failed: u64 = numbers.1.parse().explain(LOST)?;
         if failed > 0 {
-            return Err(
-                format!("{failed} requests of a peer failed: is something in its way?").into()
-            );
+            let said = self.process.last_words();
+            return Err(format!("{failed} requests of a peer failed. It said: {said}").into());
         }
         numbers.0.parse().explain(LOST)
     }
@@ -156,13 +159,27 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<ExitCode> {
 async fn pace(asker: Arc<Asker>, every: Duration, tally: Arc<Tally>) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let room = Arc::new(Semaphore::new(MOST_AT_ONCE));
     for n in 0.. {
         ticks.tick().await;
+        let Ok(place) = room.clone().acquire_owned().await else { return };
         let (asker, tally) = (asker.clone(), tally.clone());
         tokio::spawn(async move {
-            let count = if asker.ask(n).await { &tally.answered } else { &tally.failed };
-            count.fetch_add(1, Ordering::Relaxed);
+            tally.count(asker.ask(n).await);
+            drop(place);
         });
+    }
+}
+
+impl Tally {
+    /// Counts one answer; the first failure is told.
+    fn count(&self, answer: Outcome<()>) {
+        let count = if answer.is_ok() { &self.answered } else { &self.failed };
+        if count.fetch_add(1, Ordering::Relaxed) == 0
+            && let Err(failure) = answer
+        {
+            eprintln!("{failure}");
+        }
     }
 }
 
@@ -196,28 +213,32 @@ impl Asker {
         })
     }
 
-    /// Asks the n-th time; whether the answer was good.
-    async fn ask(&self, n: usize) -> bool {
+    /// Asks the n-th time; an error unless the answer is good.
+    async fn ask(&self, n: usize) -> Outcome<()> {
         match self {
             Self::Reqwest(client, urls) => {
                 let response = client.get(urls[n % urls.len()].clone()).send().await;
-                response.is_ok_and(|response| response.status().is_success())
+                good(response.explain("no answer")?.status().is_success())
             }
             Self::Exporter(client, urls) => {
-                let Ok(response) = client.get(urls[n % urls.len()].clone()).send().await else {
-                    return false;
-                };
-                response.text().await.is_ok_and(|text| text.contains("\nprobe_success 1\n"))
+                let response = client.get(urls[n % urls.len()].clone()).send().await;
+                let text = response.explain("no answer")?.text().await.explain("no body")?;
+                good(text.contains("\nprobe_success 1\n"))
             }
             Self::Socket(targets) => {
                 let (address, request) = &targets[n % targets.len()];
-                head(*address, request).await.is_ok_and(|good| good)
+                good(head(*address, request).await.explain("no answer")?)
             }
             Self::Connect(addresses) => {
-                TcpStream::connect(addresses[n % addresses.len()]).await.is_ok()
+                let connected = TcpStream::connect(addresses[n % addresses.len()]).await;
+                connected.map(drop).explain("no connection")
             }
         }
     }
+}
+
+fn good(answer: bool) -> Outcome<()> {
+    if answer { Ok(()) } else { Err("a bad answer".into()) }
 }
 
 /// Sends a request and reads the head of the answer: whether it is 200.
