@@ -119,9 +119,10 @@ async fn started(
     let mut process = Process::start(name, command, TERMS, folder)?;
     let deadline = Instant::now() + PATIENCE;
     while !answers(port) {
-        process
-            .lives()
-            .explain(&format!("{name} does not start: install the package {package}"))?;
+        process.lives().explain(&format!(
+            "{name} does not start: install the package {package}. It said: {}",
+            process.last_words()
+        ))?;
         if Instant::now() > deadline {
             let said = process.last_words();
             return Err(format!("{name} does not answer on port {port}. It said: {said}").into());

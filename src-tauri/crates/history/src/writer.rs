@@ -250,7 +250,9 @@ impl Writer {
     }
 
     /// Calls `watcher` on the writer's thread whenever [`Writer::problem`]
-    /// changes, and at once if there is one.
+    /// changes, and on this one at once if there is one. It must not call the
+    /// writer: the queue is locked meanwhile, so that no change is told out of
+    /// turn.
     pub fn watch_problem(&self, watcher: impl Fn(Option<&Problem>) + Send + Sync + 'static) {
         let mut queue = self.shared.lock();
         if let Some(problem) = &queue.problem {

@@ -35,8 +35,8 @@ impl Fleet {
     /// 3. When its cause is up again, it has 30 s to follow before it is
     ///    announced on its own.
     /// 4. While a dependency is failing but not yet judged, or is not known to be
-    ///    down and was not looked at since the incident began, it waits: the cause may be about
-    ///    to show. At most 20 s.
+    ///    down and was not looked at since the incident began, it waits: the cause
+    ///    may be about to show. At most 20 s.
     /// 5. Else it is announced.
     ///
     /// Who waits is on the agenda for what ends the wait: rules 1 and 2 for a
