@@ -37,7 +37,7 @@ pub(crate) fn versions(program: &Path) -> String {
     let exporter = first_line(Command::new(Exporter::COMMAND).arg("--version"));
     let exporter = exporter.split(" (").next().unwrap_or_default();
     format!(
-        "{pilotlight} ({commit}), {rustc}, {}, {}",
+        "{pilotlight} (checkout {commit}), {rustc}, {}, {}",
         nginx.trim_start_matches("nginx version: "),
         exporter.replace(", version", "")
     )

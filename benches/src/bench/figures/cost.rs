@@ -11,11 +11,12 @@ use crate::bench::report::Line;
 use crate::bench::servers::Exporter;
 use crate::bench::stage::Stage;
 
-pub(super) const HOW_HTTP: &str = "500 services every 1 s, a new connection for each check, against 500 requests a \
-    second by each peer: a bare `reqwest` loop (one client, no kept connections, the body not read), a loop over plain \
-    sockets, and blackbox_exporter asked for 500 probes a second, of which only its own process counts. CPU of a window \
-    after a warm-up, by the checks of that window; the peers take turns, and the median of the rounds counts. The loops \
-    have two threads, as Pilotlight has.";
+pub(super) const HOW_HTTP: &str = "500 services every 1 s, a new connection for each check, \
+    against 500 requests a second by each peer: a bare `reqwest` loop (one client, no kept \
+    connections, the body not read), a loop over plain sockets, and blackbox_exporter asked for 500 \
+    probes a second, of which only its own process counts. CPU of a window after a warm-up, by the \
+    checks of that window; the peers take turns, five times, and medians count: of the costs, and of \
+    the ratios within a round. The loops have two threads, as Pilotlight has.";
 pub(super) const HOW_TCP: &str = "as HTTP; the peer connects and closes 500 times a second.";
 
 const SERVICES: usize = 500;
@@ -45,17 +46,16 @@ pub(super) async fn http(stage: &Stage) -> Outcome<Vec<Line>> {
         Contender::Loop(Kind::Socket),
     ];
     let [own, reqwest, exporter, socket] = contest(stage, contenders).await?;
-    let measured = format!("{own:.0} µs");
-    let beside = |name: &str, theirs: f64| format!("{name} {theirs:.0} µs: {:.2} ×", own / theirs);
+    let measured = own.text();
     Ok(vec![
         Line::new("one HTTP check beside a bare reqwest loop", &measured)
-            .target("≤ 1.5 × reqwest", own <= reqwest * OF_REQWEST)
-            .beside(beside("reqwest", reqwest)),
+            .target("≤ 1.5 × reqwest", own.ratio_to(&reqwest) <= OF_REQWEST)
+            .beside(own.beside("reqwest", &reqwest)),
         Line::new("one HTTP check beside blackbox_exporter", &measured)
-            .target("≤ 0.4 × blackbox_exporter", own <= exporter * OF_EXPORTER)
-            .beside(beside("blackbox_exporter", exporter)),
+            .target("≤ 0.4 × blackbox_exporter", own.ratio_to(&exporter) <= OF_EXPORTER)
+            .beside(own.beside("blackbox_exporter", &exporter)),
         Line::new("one HTTP check beside a loop over plain sockets", &measured)
-            .beside(beside("sockets", socket)),
+            .beside(own.beside("sockets", &socket)),
     ])
 }
 
@@ -64,30 +64,53 @@ pub(super) async fn tcp(stage: &Stage) -> Outcome<Vec<Line>> {
     let contenders = [Contender::Pilotlight(Check::Tcp), Contender::Loop(Kind::Connect)];
     let [own, connect] = contest(stage, contenders).await?;
     Ok(vec![
-        Line::new("one TCP check beside a bare connect loop", format!("{own:.0} µs"))
-            .target("≤ 3 × connect", own <= connect * OF_CONNECT)
-            .beside(format!("connect {connect:.0} µs: {:.2} ×", own / connect)),
+        Line::new("one TCP check beside a bare connect loop", own.text())
+            .target("≤ 3 × connect", own.ratio_to(&connect) <= OF_CONNECT)
+            .beside(own.beside("connect", &connect)),
     ])
 }
 
-/// Measures all in turn, some rounds of it, and takes of each the median of its
-/// costs: a machine that becomes slower does so for all of them.
-async fn contest<const N: usize>(stage: &Stage, contenders: [Contender; N]) -> Outcome<[f64; N]> {
-    let rounds = stage.pace.pick(3, 1);
-    let mut costs = [const { Vec::new() }; N];
+/// What one contender cost in each round, in CPU microseconds.
+#[derive(Debug)]
+struct Rounds(Vec<f64>);
+
+impl Rounds {
+    fn text(&self) -> String {
+        format!("{:.0} µs", median(&self.0))
+    }
+
+    /// The median of the rounds' ratios: what two cost one after the other is
+    /// compared, as a machine may be slower in one round than in another.
+    fn ratio_to(&self, other: &Self) -> f64 {
+        let ratios = self.0.iter().zip(&other.0).map(|(own, theirs)| own / theirs);
+        median(&ratios.collect::<Vec<_>>())
+    }
+
+    fn beside(&self, name: &str, other: &Self) -> String {
+        format!("{name} {}: {:.2} ×", other.text(), self.ratio_to(other))
+    }
+}
+
+/// Measures all in turn, some rounds of it.
+async fn contest<const N: usize>(
+    stage: &Stage,
+    contenders: [Contender; N],
+) -> Outcome<[Rounds; N]> {
+    let rounds = stage.pace.pick(5, 1);
+    let mut costs = [const { Rounds(Vec::new()) }; N];
     for round in 1..=rounds {
         for (contender, costs) in contenders.iter().zip(&mut costs) {
             let us = cost_of(stage, *contender).await?;
             stage.say(&format!("  round {round} of {rounds}: {contender:?} {us:.0} µs"));
-            costs.push(us);
+            costs.0.push(us);
         }
     }
-    Ok(costs.map(|costs| median(&costs)))
+    Ok(costs)
 }
 
 async fn cost_of(stage: &Stage, contender: Contender) -> Outcome<f64> {
-    let length = stage.pace.seconds(15, 8);
-    let settle = stage.pace.seconds(4, 3);
+    let length = stage.pace.seconds(9, 8);
+    let settle = Duration::from_secs(3);
     match contender {
         Contender::Pilotlight(check) => {
             let config = Config::fleet(stage, check, SERVICES, EVERY);

@@ -8,10 +8,11 @@ use crate::bench::program::{Check, Config};
 use crate::bench::report::Line;
 use crate::bench::stage::{Pace, Stage};
 
-pub(super) const HOW: &str = "HTTP services that are asked the less often the more there are, so that the checks a \
-    second stay the same: 500 a second by 500 to 4,000 services, and 100 a second by 100 to 10,000. The smallest `every` \
-    is 1 s, so 250 services make 250 a second; they stand beside the others and do not count, as what does not depend on \
-    the number of checks is shared by fewer. Sizes are measured there and back again, and the mean counts.";
+pub(super) const HOW: &str = "HTTP services that are asked the less often the more there are, so \
+    that the checks a second stay the same: 500 a second by 500 to 4,000 services, and 100 a second by \
+    100 to 10,000. The smallest `every` is 1 s, so 250 services make 250 a second; they stand beside \
+    the others and do not count, as what does not depend on the number of checks is shared by fewer. \
+    Sizes are measured there and back again, and the mean counts.";
 
 /// How much more a check may cost at one size than at another.
 const MOST: f64 = 1.2;

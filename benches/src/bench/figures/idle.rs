@@ -7,8 +7,8 @@ use crate::bench::program::{Check, Config, Watching};
 use crate::bench::report::Line;
 use crate::bench::stage::Stage;
 
-pub(super) const HOW: &str = "wake-ups are the voluntary context switches of all threads, by the checks of the window. \
-    MB are 10⁶ bytes.";
+pub(super) const HOW: &str = "wake-ups are the voluntary context switches of all threads, by the \
+    checks of the window. MB are 10⁶ bytes.";
 
 const SERVICES: usize = 100;
 const EVERY: Duration = Duration::from_secs(30);

@@ -11,11 +11,13 @@ use crate::bench::program::{Check, Config, Watching};
 use crate::bench::report::Line;
 use crate::bench::stage::Stage;
 
-pub(super) const HOW: &str = "how late checks start is told from the history: a service is due on a grid of moments, \
-    15 s apart, and its earliest start within its 15 s, over the whole window, is taken for the grid's; the others are late \
-    by what they came after it. A service that is late by the same amount each time counts as on time. A check counts as \
-    skipped where two of a service are more than 1.5 intervals apart; where any is, no target of these lines holds. CPU stands beside that of the same number of \
-    requests by a bare `reqwest` loop, measured before and after. MB are 10⁶ bytes.";
+pub(super) const HOW: &str = "how late checks start is told from the history: a service is due on \
+    a grid of moments, 15 s apart, and its earliest start within its 15 s, over the whole window, is \
+    taken for the grid's; the others are late by what they came after it. A service that is late by \
+    the same amount each time counts as on time. A check counts as skipped where two of a service are \
+    more than 1.5 intervals apart; where any is, no target of these lines holds. CPU stands beside \
+    that of the same number of requests by a bare `reqwest` loop, measured before and after. MB are \
+    10⁶ bytes.";
 
 const SERVICES: usize = 10_000;
 const EVERY: Duration = Duration::from_secs(15);

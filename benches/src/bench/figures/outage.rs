@@ -10,9 +10,10 @@ use crate::bench::report::Line;
 use crate::bench::site::Site;
 use crate::bench::stage::Stage;
 
-pub(super) const HOW: &str = "HTTP services against a server of the benchmark's own: the root on one port, its 2,000 \
-    dependants on another. Both are closed for a minute and opened again. When something was told is when its line came \
-    out of `run --json`. CPU is that of the minute before, the minute of the outage and the minute after it.";
+pub(super) const HOW: &str = "HTTP services against a server of the benchmark's own: the root on \
+    one port, its 2,000 dependants on another. Both are closed for a minute and opened again. When \
+    something was told is when its line came out of `run --json`. CPU is that of the minute before, \
+    the minute of the outage and the minute after it.";
 
 const DEPENDANTS: usize = 2_000;
 const ROOT: &str = "root";

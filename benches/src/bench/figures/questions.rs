@@ -16,9 +16,9 @@ use crate::bench::program::{command, data_dir};
 use crate::bench::report::Line;
 use crate::bench::stage::Stage;
 
-pub(super) const HOW: &str = "10 services checked every minute for 30 days, all results taken in by `record` and still \
-    there, and 300 incidents. Time from the start of the process to its end, median of 20 after 3 that do not count; the \
-    most memory of a further one.";
+pub(super) const HOW: &str = "10 services checked every minute for 30 days, all results taken in \
+    by `record` and still there, and 300 incidents. Time from the start of the process to its end, \
+    median of 20 after 3 that do not count; the most memory of a further one.";
 
 const SERVICES: usize = 10;
 const MINUTE: i64 = 60_000;
@@ -70,7 +70,7 @@ async fn record_a_month(stage: &Stage, home: &TempDir) -> Outcome<()> {
     record.arg("record").arg(&reports);
     let terms = Terms { talk: Talk::Nothing, files: Files::AsUsual };
     Process::start("record", &record, terms, home.path())?.finish().await?;
-    let moments: Vec<i64> = (1..DAYS).map(|day| end - day * DAY).collect();
+    let moments: Vec<i64> = (1..=DAYS).map(|day| end - day * DAY).collect();
     add_incidents(&data_dir(home), &moments)
 }
 

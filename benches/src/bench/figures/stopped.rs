@@ -9,8 +9,8 @@ use crate::bench::program::{Check, Config, Event, Watching};
 use crate::bench::report::Line;
 use crate::bench::stage::Stage;
 
-pub(super) const HOW: &str = "20 HTTP services every 1 s; the process is sent SIGSTOP, and SIGCONT 40 s later, as in a \
-    suspended machine or under a debugger. Events are counted from then on.";
+pub(super) const HOW: &str = "20 HTTP services every 1 s; the process is sent SIGSTOP, and SIGCONT \
+    40 s later, as in a suspended machine or under a debugger. Events are counted from then on.";
 
 const SERVICES: usize = 20;
 const EVERY: Duration = Duration::from_secs(1);
