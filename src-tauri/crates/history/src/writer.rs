@@ -12,7 +12,7 @@ use crate::options::Options;
 use crate::upkeep;
 
 /// Results wait this long for company, so that a busy app writes once a second.
-const COMMIT_EVERY: Duration = Duration::from_millis(900);
+const COMMIT_EVERY: Duration = Duration::from_millis(800);
 const UPKEEP_EVERY: Duration = Duration::from_secs(3_600);
 const LONGEST_WAIT: Millis = 3_600_000;
 /// Leaves the start to the app, and a report being imported in one piece: once
