@@ -18,7 +18,7 @@ use crate::target::Target;
 
 /// One check to be done.
 pub(crate) struct Run {
-    /// Which; no other has the same.
+    /// Which; none that is under way has the same.
     pub number: u64,
     pub target: Arc<Target>,
     /// When it begins.
@@ -206,9 +206,11 @@ async fn ask(asking: &[&Arc<Target>], limits: Limits, clock: &Clock) -> Results 
     }
     let (mut checks, mut done) = Checks::new();
     let mut results = BTreeMap::new();
+    let mut number = 0;
     while results.len() < hosts.len() {
         while let Some((_, target)) = lanes.next().and_then(|id| hosts.get(&id)) {
-            checks.start(Run { number: 0, target: target.clone(), at: clock.now() });
+            number += 1;
+            checks.start(Run { number, target: target.clone(), at: clock.now() });
         }
         let Some(finished) = done.recv().await else { break };
         if let Some((host, _)) = hosts.get(&finished.id) {

@@ -186,6 +186,18 @@ impl Fleet {
         events
     }
 
+    /// For a while nothing could be observed: what is shown stays, and failures
+    /// not yet believed are forgotten, as nobody knows what was between them.
+    pub fn interrupted(&mut self, now: Timestamp) -> Vec<Event> {
+        let ids: Vec<_> = self.services.ids().cloned().collect();
+        for id in ids {
+            self.change(&id, |state| state.judge.forget_runs());
+        }
+        let mut events = Vec::new();
+        self.settle(now, &mut events);
+        events
+    }
+
     /// Pauses one service, or all.
     pub fn pause(&mut self, id: Option<&ServiceId>, pause: Pause, now: Timestamp) -> Vec<Event> {
         let mut events = Vec::new();

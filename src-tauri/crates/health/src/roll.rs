@@ -28,12 +28,6 @@ impl<T> Roll<T> {
         self.0.get_mut(id)
     }
 
-    /// Whether there is one of `id`.
-    pub fn contains(&self, id: &ServiceId) -> bool {
-        visit();
-        self.0.contains_key(id)
-    }
-
     /// Puts it in the place of the one before.
     pub fn insert(&mut self, id: ServiceId, of_service: T) -> Option<T> {
         visit();
@@ -44,16 +38,6 @@ impl<T> Roll<T> {
     pub fn remove(&mut self, id: &ServiceId) -> Option<T> {
         visit();
         self.0.remove(id)
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// All of them, by id.

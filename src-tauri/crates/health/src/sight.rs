@@ -144,8 +144,8 @@ pub enum Insight {
 /// | awake, or the clocks tell of sleep | => `JustWoke` | => `JustWoke` | => `JustWoke` | => `JustWoke` | => `JustWoke` |
 /// | the process was stopped | go on | go on | go on | => `JustWoke` | => `JustWoke` |
 ///
-/// A gap of any kind drops the failures that are held: what came of them is not
-/// known any more.
+/// A gap of any kind drops the failures that are held, and those that are not
+/// believed yet: what came of them is not known any more.
 /// Witnesses are public services that were well: if any answers while the
 /// connectivity targets do not, those are blocked here, and the internet is
 /// there. A healthy system asks nobody.

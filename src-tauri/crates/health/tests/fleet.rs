@@ -222,6 +222,18 @@ fn failures_before_a_loss_of_sight_do_not_count_after_it() {
 }
 
 #[test]
+fn failures_before_an_interruption_do_not_count_after_it() {
+    let mut play = Play::new(fleet(vec![member("db", &[])]));
+    play.times(3, &[("db", H)]).times(2, &[("db", U)]);
+    assert_eq!(play.fleet.interrupted(Timestamp(play.now)), []);
+    assert_eq!(play.fleet.service(&id("db")).expect("db").status, ServiceStatus::Healthy);
+    play.times(2, &[("db", U)]);
+    assert_eq!(play.notices(), [] as [&str; 0]);
+    play.step(&[("db", U)]);
+    assert_eq!(play.notices(), ["DB is down: refused."]);
+}
+
+#[test]
 fn an_open_incident_is_the_same_after_a_restart_and_told_once() {
     let mut play = Play::new(fleet(chain()));
     play.times(3, &["db", "api", "web"].map(|s| (s, H)));

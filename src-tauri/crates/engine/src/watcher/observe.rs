@@ -100,7 +100,7 @@ impl Watcher {
         self.listening.gone_until(now.running);
     }
 
-    /// Checks afresh what is in sight.
+    /// Checks afresh what is in sight. Failures from before confirm nothing.
     fn go_on(&mut self, now: Moment) {
         let horizon = self.sight.horizon();
         let seen = |watched: &super::Watched| !horizon.blocks(watched.reach);
@@ -112,6 +112,8 @@ impl Watcher {
             .collect();
         self.schedule.start_afresh(&ids, now.running);
         self.connectivity_changed("was stopped for a while", now);
+        let events = self.fleet.interrupted(now.wall);
+        self.spread(events, now);
     }
 
     /// What comes into sight is checked afresh.

@@ -149,6 +149,22 @@ async fn a_process_that_was_stopped_goes_on_at_once_and_says_so_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn failures_on_both_sides_of_a_stop_confirm_nothing() {
+    let world = World::new();
+    let mut run = Run::start(&world, world.plan([service("db", seconds(60))]), Past::default());
+    run.pass(seconds(130)).await;
+    world.set("db", DOWN);
+    while run.results("db").iter().filter(|status| **status == Status::Unhealthy).count() < 2 {
+        run.pass(seconds(1)).await;
+    }
+    tokio::time::advance(seconds(3600)).await;
+    run.pass(seconds(3)).await;
+    world.set("db", UP);
+    run.pass(seconds(120)).await;
+    assert_eq!(run.announcements(), [] as [&str; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn being_offline_is_nobodys_fault_but_loopback_counts() {
     let world = World::new();
     let plan = world.plan([
